@@ -1,0 +1,47 @@
+#pragma once
+// A loaded model: hyper-parameters, tensors, and the buffers that hold them. Immutable after loading.
+
+#include "backend.h"
+#include "hparams.h"
+#include "weights.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <ggml-cpp.h>
+
+namespace bllossom {
+
+struct load_options {
+    std::string path;
+    bool        check_tensors = true; // refuse NaN and infinity in the weights
+    int32_t     n_gpu_layers  = -1;   // text layers on the GPU; -1: as many as fit
+
+    std::function<bool(float)> progress; // called with 0..1; return false to cancel
+};
+
+struct model {
+    hparams        hp;
+    vision_weights vision;
+    text_weights   text;
+
+    std::vector<ggml_context_ptr>        contexts;
+    std::vector<ggml_backend_buffer_ptr> buffers;
+
+    int64_t     n_params = 0;
+    size_t      n_bytes  = 0; // bytes of weights, as stored
+    std::string ftype;        // type that holds most of the weights, e.g. "Q4_K"
+};
+
+/**
+ * Loads a model. The whole file is validated before the first ggml call: header limits, hyper-parameters, and the plan
+ * name -> type -> shape of every tensor; unknown tensors are refused. Memory is checked before it is allocated.
+ *
+ * Throws error{model_not_found, model_format, model_unsupported, out_of_memory, cancelled, io, backend}; nothing is
+ * left behind after a throw.
+ */
+std::unique_ptr<model> load_model(const backend_set & backends, const load_options & options);
+
+} // namespace bllossom

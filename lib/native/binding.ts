@@ -1,0 +1,260 @@
+/**
+ * What the addon exports, typed. Nothing else in `lib/` may know the shape of the native side, and only
+ * `native/load.ts` may require the binary.
+ *
+ * Conventions: arguments are plain values and bytes, copied before the call returns; work happens on the engine thread
+ * (or, for the functions that return a promise, on libuv's pool); a rejected promise carries an `Error` with a `code`
+ * of `lib/errors.ts`.
+ */
+
+export interface NativeDevice {
+  name: string;
+  description: string;
+  type: 'cpu' | 'gpu' | 'igpu' | 'accel';
+  /** Bytes. */
+  memoryFree: number;
+  /** Bytes. */
+  memoryTotal: number;
+}
+
+export interface NativeSystemInfo {
+  llamaVersion: string;
+  ggmlVersion: string;
+  devices: NativeDevice[];
+  /** E.g. "AVX512 = 1 | FMA = 1". */
+  cpuFeatures: string;
+}
+
+export type MetadataValue = string | number | boolean | bigint | (string | number | boolean | bigint)[];
+
+export interface NativeTensorInfo {
+  name: string;
+  /** ggml type name: "F32", "Q4_K", … */
+  type: string;
+  /** ggml order, fastest dimension first. */
+  ne: number[];
+  bytes: number;
+}
+
+/** Header of any GGUF file; arrays longer than 64 entries are cut to their first 64 with `arrayLengths` telling the whole. */
+export interface NativeGgufInfo {
+  version: number;
+  metadata: Record<string, MetadataValue>;
+  arrayLengths: Record<string, number>;
+  tensors: NativeTensorInfo[];
+  fileBytes: number;
+}
+
+export interface NativeLoadOptions {
+  path: string;
+  /** "auto" | "cpu" | "cuda" | a device name. */
+  device: string;
+  /** 0: number of physical cores. */
+  threads: number;
+  /** -1: as many as fit. */
+  gpuLayers: number;
+  /** Positions in the self cache, shared by all sequences. 0: min(model, 8192). */
+  contextSize: number;
+  /** Rows computed in one graph. 0: 512. */
+  batchSize: number;
+  /** Sequences that may run at once. 0: 4. */
+  maxSequences: number;
+  /** Images whose keys and values are kept. 0: 4. */
+  maxImages: number;
+  /** Type of both caches. */
+  kvType: 'f16' | 'f32';
+  /** How rows that see no image are treated in the cross layers: as transformers does, or as Meta's code does. */
+  rowMode: 'hf' | 'meta';
+  /** Refuse NaN and infinity in the weights. */
+  checkTensors: boolean;
+}
+
+export interface NativeModelInfo {
+  name: string;
+  /** "cpu" | "cuda" | … */
+  device: string;
+  deviceDescription: string;
+  /** Type that holds most weights: "Q4_K", "BF16", … */
+  quantization: string;
+  parameters: number;
+  threads: number;
+  contextSize: number;
+  contextTrain: number;
+  vocabSize: number;
+  layers: number;
+  crossLayers: number;
+  embeddingSize: number;
+  tileSize: number;
+  maxTiles: number;
+  /** (rows, cols); the aspect ratio id of an image is the index + 1. */
+  aspectRatios: [number, number][];
+  imageToken: string;
+  bosToken: string;
+  eosToken: string;
+  addBos: boolean;
+  /** Every control token's text; user text that contains one of them must not be parsed as special. */
+  specialTokens: string[];
+  /** Ids that end a generation. */
+  stopTokens: number[];
+  chatTemplate: string | null;
+  memory: NativeMemory;
+}
+
+/** Bytes. */
+export interface NativeMemory {
+  weights: number;
+  selfCache: number;
+  crossCache: number;
+  compute: number;
+  /** Of the above, what lies on a GPU. */
+  device: number;
+}
+
+/** A piece of a prompt: one control token by its text, plain text (never parsed for specials), or ready ids. */
+export type NativePromptPart = { special: string } | { text: string } | { tokens: Int32Array };
+
+export interface NativeImage {
+  /** u8 RGB, [tiles][tile][tile][3]. */
+  tiles: Uint8Array;
+  /** rows * cols */
+  tileCount: number;
+  /** 1-based. */
+  aspectRatioId: number;
+  /** Content key (hash of tiles and aspect ratio): equal keys share one encode. */
+  key: string;
+}
+
+export interface NativeSampling {
+  /** 0: greedy. */
+  temperature: number;
+  /** 0: off. */
+  topK: number;
+  /** 1: off. */
+  topP: number;
+  /** 0: off. */
+  minP: number;
+  /** 1: off. */
+  repetitionPenalty: number;
+  /** 0: off. */
+  frequencyPenalty: number;
+  /** 0: off. */
+  presencePenalty: number;
+  /** Tokens looked back on by the penalties. */
+  penaltyLastN: number;
+  /** u32 */
+  seed: number;
+}
+
+export interface NativeRequest {
+  prompt: NativePromptPart[];
+  /** In order of the image tokens in the prompt; the counts must be equal. */
+  images: NativeImage[];
+  maxTokens: number;
+  sampling: NativeSampling;
+  /** Texts that end the generation; not part of the output. */
+  stop: string[];
+  /** Go on after a stop token (benchmarks, parity). */
+  ignoreEos: boolean;
+  /** Pieces that may be sent before `grant` is called; the request parks when they are used up. */
+  credit: number;
+}
+
+export interface NativeStats {
+  promptTokens: number;
+  generatedTokens: number;
+  /** Images of the request that had to be encoded (the others were cached). */
+  imagesEncoded: number;
+  /** Seconds, from submission. */
+  queueTime: number;
+  encodeTime: number;
+  promptTime: number;
+  decodeTime: number;
+  timeToFirstToken: number;
+}
+
+export type FinishReason = 'stop' | 'length';
+
+/** Everything the engine says, in order. `id` is the one the command was given. Exactly one of the last three settles it. */
+export type NativeEvent =
+  | { kind: 'progress'; id: number; value: number }
+  | { kind: 'piece'; id: number; text: string }
+  | { kind: 'loaded'; id: number; info: NativeModelInfo }
+  | { kind: 'done'; id: number; reason: FinishReason; tokens: Int32Array; stats: NativeStats }
+  | { kind: 'evaluated'; id: number; result: NativeEvaluation }
+  | { kind: 'ok'; id: number }
+  | { kind: 'error'; id: number; code: string; message: string };
+
+/** A teacher-forced run for tests and measurements. */
+export interface NativeEvaluateRequest {
+  prompt: NativePromptPart[];
+  images: NativeImage[];
+  /** Rows per graph; 0: the batch size. */
+  chunk: number;
+}
+
+export interface NativeEvaluation {
+  tokens: Int32Array;
+  /** [tokens][vocabSize] */
+  logits: Float32Array;
+  /** Per image, [maxTiles * positions][visionOutputDim], blocks in concatenated order. */
+  visionFeatures: Float32Array[];
+  /** Per image, [maxTiles * positions][embeddingSize]. */
+  crossStates: Float32Array[];
+}
+
+/** One engine: a thread, at most one model. Commands return at once; `onEvents` is called on the JS thread. */
+export interface NativeEngine {
+  load(id: number, options: NativeLoadOptions): void;
+  unload(id: number): void;
+  generate(id: number, request: NativeRequest): void;
+  evaluate(id: number, request: NativeEvaluateRequest): void;
+  /** Cancels a load, a generation or an evaluation; it settles with ERR_CANCELLED unless it already has. */
+  cancel(id: number): void;
+  grant(id: number, pieces: number): void;
+  /** Frees cached image states. */
+  clearCaches(id: number): void;
+  /** Synchronous; throws ERR_NOT_LOADED. Special tokens are parsed in `special` parts only. */
+  tokenize(prompt: NativePromptPart[]): Int32Array;
+  detokenize(tokens: Int32Array): string;
+  memory(): NativeMemory;
+  /** Cancels everything, frees the model, ends the thread; every open id settles with ERR_CLOSED. */
+  close(): void;
+}
+
+/** Writes one GGUF file: to `<path>.tmp`, fsynced and renamed by `finish`. Methods must not overlap. */
+export interface NativeGgufWriter {
+  /** Converts and appends the next tensor of the plan. `bytes` may be any part: call repeatedly until the tensor is complete (whole rows). */
+  write(bytes: Uint8Array, sourceType: 'F32' | 'F16' | 'BF16'): Promise<void>;
+  finish(): Promise<void>;
+  /** Removes the temporary file; harmless after `finish`. */
+  abort(): void;
+}
+
+export interface NativeMetadataEntry {
+  key: string;
+  type: 'u32' | 'i32' | 'f32' | 'bool' | 'string' | 'i32[]' | 'f32[]' | 'string[]';
+  value: string | number | boolean | readonly string[] | readonly number[];
+}
+
+export interface NativeTensorPlan {
+  name: string;
+  /** Type in the file. */
+  type: string;
+  ne: number[];
+}
+
+export interface NativeBinding {
+  systemInfo(): NativeSystemInfo;
+  errorCodes(): string[];
+  readGguf(path: string): Promise<NativeGgufInfo>;
+  /** Pillow's bilinear resize, then pad to rows x cols tiles. `rgb`: [height][width][3]. Returns [rows*cols][tile][tile][3]. */
+  tileImage(
+    rgb: Uint8Array,
+    width: number,
+    height: number,
+    resized: { width: number; height: number },
+    canvas: { rows: number; cols: number; tile: number },
+  ): Promise<Uint8Array>;
+  Engine: new (onEvents: (events: NativeEvent[]) => void) => NativeEngine;
+  GgufWriter: new (path: string, metadata: NativeMetadataEntry[], tensors: NativeTensorPlan[], threads: number) => NativeGgufWriter;
+}
