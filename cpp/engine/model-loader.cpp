@@ -1,0 +1,235 @@
+#include "model.h"
+
+#include "assert-guard.h"
+#include "error.h"
+#include "gguf-file.h"
+#include "tensor-plan.h"
+#include "weight-placement.h"
+
+#include <algorithm>
+#include <cmath>
+#include <future>
+#include <map>
+#include <new>
+
+namespace bllossom {
+
+namespace {
+
+constexpr size_t chunk_bytes     = 16 << 20; // read, checked and reported at once
+constexpr size_t min_share_bytes = 1 << 20;  // of a check, worth a thread
+constexpr double memory_share    = 0.9;      // of the available memory that weights may take
+
+/** The tensors of one buffer type. */
+struct weight_group {
+    ggml_context * ctx                     = nullptr;
+    ggml_backend_buffer_type_t buffer_type = nullptr;
+};
+
+class model_loader {
+  public:
+    model_loader(const backend_set & backends, const load_options & options)
+        : backends_(backends), options_(options), file_(options.path), model_(std::make_unique<model>()) {}
+
+    std::unique_ptr<model> load() {
+        const assert_guard guard;
+        model_->hp = read_hparams(file_);
+        plan_      = plan_tensors(model_->hp, model_->vision, model_->text);
+        match_tensors(file_, plan_);
+        summarize();
+        create_tensors();
+        check_memory();
+        allocate();
+        read_tensors();
+        return std::move(model_);
+    }
+
+  private:
+    void summarize() {
+        std::map<ggml_type, int64_t> elements;
+        for (const auto & planned : plan_) {
+            model_->n_params += planned.source->n_elements();
+            model_->n_bytes += planned.source->bytes;
+            elements[planned.source->type] += planned.source->n_elements();
+        }
+        const auto most = std::max_element(elements.begin(), elements.end(),
+                                           [](const auto & a, const auto & b) { return a.second < b.second; });
+        model_->ftype   = ggml_type_name(most->first);
+        std::transform(model_->ftype.begin(), model_->ftype.end(), model_->ftype.begin(),
+                       [](unsigned char c) { return char(std::toupper(c)); });
+    }
+
+    weight_group & group_of(ggml_backend_buffer_type_t buffer_type) {
+        for (auto & group : groups_) {
+            if (group.buffer_type == buffer_type) {
+                return group;
+            }
+        }
+        const ggml_init_params params{plan_.size() * ggml_tensor_overhead(), nullptr, true};
+        model_->contexts.emplace_back(ggml_init(params));
+        groups_.push_back({model_->contexts.back().get(), buffer_type});
+        return groups_.back();
+    }
+
+    void create_tensors() {
+        const auto placement = place_weights(backends_, plan_, options_.n_gpu_layers);
+        for (size_t i = 0; i < plan_.size(); i++) {
+            if (placement[i] == nullptr) {
+                continue;
+            }
+            const gguf_tensor & source = *plan_[i].source;
+            ggml_tensor * tensor =
+                ggml_new_tensor(group_of(placement[i]).ctx, source.type, source.n_dims, source.ne.data());
+            ggml_set_name(tensor, source.name.c_str());
+            *plan_[i].slot = tensor;
+        }
+    }
+
+    [[noreturn]] static void out_of_memory(const char * where, size_t needed, size_t available) {
+        throw error(error_code::out_of_memory,
+                    format("the weights need %zu MiB on %s, %zu MiB are available; free memory, use a smaller "
+                           "quantization, or change gpuLayers",
+                           needed >> 20, where, available >> 20));
+    }
+
+    /** Adds up what will be allocated on each device before anything is. */
+    void check_memory() const {
+        std::map<ggml_backend_dev_t, size_t> needed;
+        ggml_backend_dev_t cpu = ggml_backend_get_device(backends_.cpu());
+        for (const auto & group : groups_) {
+            ggml_backend_dev_t device = ggml_backend_buft_get_device(group.buffer_type);
+            needed[device != nullptr ? device : cpu] +=
+                ggml_backend_alloc_ctx_tensors_from_buft_size(group.ctx, group.buffer_type);
+        }
+        needed[cpu] += staging_bytes();
+        for (const auto & [device, bytes] : needed) {
+            size_t free = available_memory(), total = 0;
+            if (device != cpu) {
+                ggml_backend_dev_memory(device, &free, &total);
+            }
+            const auto usable = size_t(double(free) * memory_share);
+            if (bytes > usable) {
+                out_of_memory(ggml_backend_dev_name(device), bytes, usable);
+            }
+        }
+    }
+
+    void allocate() {
+        for (const auto & group : groups_) {
+            ggml_backend_buffer_t buffer = ggml_backend_alloc_ctx_tensors_from_buft(group.ctx, group.buffer_type);
+            if (buffer == nullptr) {
+                const size_t needed = ggml_backend_alloc_ctx_tensors_from_buft_size(group.ctx, group.buffer_type);
+                out_of_memory(ggml_backend_buft_name(group.buffer_type), needed, available_memory());
+            }
+            model_->buffers.emplace_back(buffer);
+            ggml_backend_buffer_set_usage(buffer, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
+        }
+    }
+
+    // --- reading ---------------------------------------------------------------------------------------------
+
+    /** Whether the file's bytes can be read straight into the tensor. */
+    static bool is_direct(const ggml_tensor * tensor) { return ggml_backend_buffer_is_host(tensor->buffer); }
+
+    /** Room for the largest tensor that is not in plain host memory: repacking takes a tensor as a whole. */
+    size_t staging_bytes() const {
+        uint64_t bytes = 0;
+        for (const auto & planned : plan_) {
+            bytes = std::max(bytes, planned.source->bytes);
+        }
+        return bytes;
+    }
+
+    void report(size_t done) const {
+        const float part = float(double(done) / double(model_->n_bytes));
+        if (options_.progress && !options_.progress(part)) {
+            throw error(error_code::cancelled, "loading was cancelled");
+        }
+    }
+
+    void check_values(const gguf_tensor & source, const char * data, size_t size) const {
+        // ggml_validate_row_data takes whole blocks
+        const size_t block  = ggml_type_size(source.type);
+        const size_t shares = std::clamp<size_t>(size / min_share_bytes, 1, size_t(backends_.n_threads()));
+        const size_t step   = (size / block + shares - 1) / shares * block;
+
+        std::vector<std::future<bool>> checks;
+        for (size_t from = step; from < size; from += step) {
+            checks.push_back(std::async(std::launch::async, ggml_validate_row_data, source.type, data + from,
+                                        std::min(step, size - from)));
+        }
+        bool valid = ggml_validate_row_data(source.type, data, std::min(step, size));
+        for (auto & check : checks) {
+            valid = check.get() && valid;
+        }
+        if (!valid) {
+            file_.fail(format(
+                "tensor \"%s\" holds NaN or infinity; the file is damaged (checkTensors: false skips this check)",
+                source.name.c_str()));
+        }
+    }
+
+    /** Reads a tensor's bytes in chunks, checking each. */
+    void read_checked(const gguf_tensor & source, char * to) {
+        const size_t block = ggml_type_size(source.type);
+        const size_t step  = chunk_bytes / block * block;
+        for (size_t from = 0; from < source.bytes; from += step) {
+            const size_t size = std::min(step, size_t(source.bytes) - from);
+            file_.read(source.offset + from, to + from, size);
+            if (options_.check_tensors) {
+                check_values(source, to + from, size);
+            }
+            done_ += size;
+            report(done_);
+        }
+    }
+
+    void read_tensor(const planned_tensor & planned, std::vector<char> & staging) {
+        const gguf_tensor & source = *planned.source;
+        if (planned.use == tensor_use::gate) {
+            float raw = 0.0f;
+            read_checked(source, reinterpret_cast<char *>(&raw));
+            *planned.gate = std::tanh(raw);
+            return;
+        }
+        ggml_tensor * tensor = *planned.slot;
+        if (is_direct(tensor)) {
+            read_checked(source, static_cast<char *>(tensor->data));
+            return;
+        }
+        staging.resize(std::max(staging.size(), size_t(source.bytes)));
+        read_checked(source, staging.data());
+        ggml_backend_tensor_set(tensor, staging.data(), 0, size_t(source.bytes));
+    }
+
+    /** In the file's order, so that a disk reads ahead. */
+    void read_tensors() {
+        std::sort(plan_.begin(), plan_.end(),
+                  [](const auto & a, const auto & b) { return a.source->offset < b.source->offset; });
+        std::vector<char> staging;
+        report(0);
+        for (const auto & planned : plan_) {
+            read_tensor(planned, staging);
+        }
+    }
+
+    const backend_set & backends_;
+    const load_options & options_;
+    gguf_file file_;
+    std::unique_ptr<model> model_;
+    std::vector<planned_tensor> plan_;
+    std::vector<weight_group> groups_;
+    size_t done_ = 0;
+};
+
+} // namespace
+
+std::unique_ptr<model> load_model(const backend_set & backends, const load_options & options) {
+    try {
+        return model_loader(backends, options).load();
+    } catch (const std::bad_alloc &) {
+        throw error(error_code::out_of_memory, format("memory ran out while %s was loaded", options.path.c_str()));
+    }
+}
+
+} // namespace bllossom

@@ -1,0 +1,295 @@
+#include "support/tiny-model.h"
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+
+#include <ggml-cpp.h>
+
+namespace tiny {
+
+namespace {
+
+const std::vector<int32_t> aspect_ratios = {1, 1, 1, 2, 1, 3, 1, 4, 2, 1, 2, 2, 3, 1, 4, 1};
+const std::vector<std::string> specials  = {"<|begin_of_text|>", "<|end_of_text|>",     "<|finetune_right_pad_id|>",
+                                            "<|eot_id|>",        "<|start_header_id|>", "<|end_header_id|>",
+                                            "<|image|>"};
+
+constexpr int32_t first_special = 257;
+constexpr int32_t id_bos = first_special, id_eos = first_special + 1, id_pad = first_special + 2,
+                  id_eot = first_special + 3, id_image = first_special + 6;
+
+std::string utf8(uint32_t code) {
+    if (code < 0x80) {
+        return std::string(1, char(code));
+    }
+    return {char(0xc0 | (code >> 6)), char(0x80 | (code & 0x3f))};
+}
+
+class writer {
+  public:
+    explicit writer(const model_options & options)
+        : o_(options), random_(options.seed), gguf_(gguf_init_empty()),
+          ctx_(ggml_init({4096 * ggml_tensor_overhead(), nullptr, true})) {}
+
+    void write(const std::string & path) {
+        general();
+        text_metadata();
+        vision_metadata();
+        tokenizer();
+        text_tensors();
+        vision_tensors();
+        if (!gguf_write_to_file(gguf_.get(), path.c_str(), false)) {
+            fprintf(stderr, "cannot write %s\n", path.c_str());
+            exit(1);
+        }
+    }
+
+  private:
+    // --- metadata --------------------------------------------------------------------------------------------
+
+    void u32(const char * key, int64_t value) { gguf_set_val_u32(gguf_.get(), key, uint32_t(value)); }
+    void f32(const char * key, float value) { gguf_set_val_f32(gguf_.get(), key, value); }
+    void str(const char * key, const char * value) { gguf_set_val_str(gguf_.get(), key, value); }
+    void i32s(const char * key, const std::vector<int32_t> & values) {
+        gguf_set_arr_data(gguf_.get(), key, GGUF_TYPE_INT32, values.data(), values.size());
+    }
+    void f32s(const char * key, const std::vector<float> & values) {
+        gguf_set_arr_data(gguf_.get(), key, GGUF_TYPE_FLOAT32, values.data(), values.size());
+    }
+    void strs(const char * key, const std::vector<std::string> & values) {
+        std::vector<const char *> pointers;
+        for (const auto & value : values) {
+            pointers.push_back(value.c_str());
+        }
+        gguf_set_arr_str(gguf_.get(), key, pointers.data(), pointers.size());
+    }
+
+    void general() {
+        str("general.architecture", "mllama");
+        str("general.type", "model");
+        str("general.name", "tiny mllama");
+        u32("general.file_type", 0);
+        u32("general.quantization_version", 2);
+        u32("mllama.schema_version", 1);
+    }
+
+    void text_metadata() {
+        u32("mllama.vocab_size", n_vocab());
+        u32("mllama.context_length", 2048);
+        u32("mllama.embedding_length", o_.n_embd);
+        u32("mllama.feed_forward_length", o_.n_ff);
+        u32("mllama.block_count", o_.n_layer);
+        u32("mllama.attention.head_count", o_.n_head);
+        u32("mllama.attention.head_count_kv", o_.n_head_kv);
+        f32("mllama.attention.layer_norm_rms_epsilon", 1e-5f);
+        i32s("mllama.attention.cross_attention_layers", o_.cross_layers);
+        f32("mllama.rope.freq_base", 500000.0f);
+        u32("mllama.rope.dimension_count", n_head_size());
+        str("mllama.rope.scaling.type", "llama3");
+        f32("mllama.rope.scaling.factor", 8.0f);
+        f32("mllama.rope.scaling.low_freq_factor", 1.0f);
+        f32("mllama.rope.scaling.high_freq_factor", 4.0f);
+        u32("mllama.rope.scaling.original_context_length", 512);
+        u32("mllama.image_token_id", id_image);
+    }
+
+    void vision_metadata() {
+        u32("mllama.vision.embedding_length", o_.n_embd_vision);
+        u32("mllama.vision.feed_forward_length", o_.n_ff_vision);
+        u32("mllama.vision.block_count", o_.n_layer_vision);
+        u32("mllama.vision.global.block_count", o_.n_global_layer);
+        u32("mllama.vision.attention.head_count", o_.n_head_vision);
+        f32("mllama.vision.attention.layer_norm_epsilon", 1e-5f);
+        u32("mllama.vision.image_size", o_.image_size);
+        u32("mllama.vision.patch_size", o_.patch_size);
+        u32("mllama.vision.num_channels", 3);
+        u32("mllama.vision.max_num_tiles", o_.max_tiles);
+        i32s("mllama.vision.intermediate_layers_indices", o_.intermediates);
+        i32s("mllama.vision.supported_aspect_ratios", aspect_ratios);
+        u32("mllama.vision.vision_output_dim", n_embd_out());
+        str("mllama.vision.feature_order", "concatenated");
+        str("mllama.vision.gates", "raw");
+        f32s("mllama.vision.image_mean", {0.48145466f, 0.4578275f, 0.40821073f});
+        f32s("mllama.vision.image_std", {0.26862954f, 0.26130258f, 0.27577711f});
+        f32("mllama.vision.image_rescale_factor", 1.0f / 255.0f);
+    }
+
+    void tokenizer() {
+        const auto tokens = vocabulary();
+        std::vector<int32_t> types(tokens.size(), 1);
+        for (size_t i = first_special; i < tokens.size(); i++) {
+            types[i] = 3;
+        }
+        str("tokenizer.ggml.model", "gpt2");
+        str("tokenizer.ggml.pre", "llama-bpe");
+        strs("tokenizer.ggml.tokens", tokens);
+        i32s("tokenizer.ggml.token_type", types);
+        strs("tokenizer.ggml.merges", {"t h"});
+        u32("tokenizer.ggml.bos_token_id", id_bos);
+        u32("tokenizer.ggml.eos_token_id", id_eos);
+        u32("tokenizer.ggml.padding_token_id", id_pad);
+        i32s("tokenizer.ggml.eos_token_ids", {id_eos, id_eot});
+        gguf_set_val_bool(gguf_.get(), "tokenizer.ggml.add_bos_token", true);
+        str("tokenizer.chat_template", "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}");
+    }
+
+    // --- tensors ---------------------------------------------------------------------------------------------
+
+    int64_t n_vocab() const { return id_image; } // the image token has no row of logits
+    int64_t n_head_size() const { return o_.n_embd / o_.n_head; }
+    int64_t n_embd_out() const { return o_.n_embd_vision * int64_t(1 + o_.intermediates.size()); }
+
+    float uniform(float low, float high) { return low + (high - low) * float(random_() >> 8) / float(1 << 24); }
+
+    void add(const std::string & name, ggml_type type, const std::vector<int64_t> & ne, float low, float high) {
+        ggml_tensor * tensor = ggml_new_tensor(ctx_.get(), type, int(ne.size()), ne.data());
+        ggml_set_name(tensor, name.c_str());
+        std::vector<float> values(size_t(ggml_nelements(tensor)));
+        for (auto & value : values) {
+            value = uniform(low, high);
+        }
+        storage_.emplace_back(ggml_nbytes(tensor));
+        ggml_quantize_chunk(type, values.data(), storage_.back().data(), 0, ggml_nrows(tensor), ne[0], nullptr);
+        gguf_add_tensor(gguf_.get(), tensor);
+        gguf_set_tensor_data(gguf_.get(), name.c_str(), storage_.back().data());
+    }
+
+    ggml_type type_for(int64_t row) const {
+        for (const ggml_type type : {o_.type, GGML_TYPE_Q8_0}) {
+            if (o_.type != GGML_TYPE_F32 && row % ggml_blck_size(type) == 0) {
+                return type;
+            }
+        }
+        return GGML_TYPE_F32;
+    }
+
+    void matrix(const std::string & name, int64_t n_in, int64_t n_out) {
+        const float range = std::sqrt(3.0f / float(n_in)); // unit variance stays unit variance
+        add(name, type_for(n_in), {n_in, n_out}, -range, range);
+    }
+    void table(const std::string & name, int64_t n, int64_t rows) { add(name, type_for(n), {n, rows}, -0.5f, 0.5f); }
+    void norm(const std::string & name, int64_t n) { add(name, GGML_TYPE_F32, {n}, 0.8f, 1.2f); }
+    void bias(const std::string & name, int64_t n) { add(name, GGML_TYPE_F32, {n}, -0.1f, 0.1f); }
+    void gate(const std::string & name) { add(name, GGML_TYPE_F32, {1}, 0.3f, 0.9f); }
+
+    void text_layer(const std::string & blk, bool is_cross) {
+        const int64_t n_kv = n_head_size() * o_.n_head_kv;
+        const auto name    = [&](const char * self, const char * cross) {
+            return blk + (is_cross ? cross : self) + ".weight";
+        };
+        norm(blk + "attn_norm.weight", o_.n_embd);
+        matrix(name("attn_q", "cross_attn_q_proj"), o_.n_embd, o_.n_embd);
+        matrix(name("attn_k", "cross_attn_k_proj"), o_.n_embd, n_kv);
+        matrix(name("attn_v", "cross_attn_v_proj"), o_.n_embd, n_kv);
+        matrix(name("attn_output", "cross_attn_o_proj"), o_.n_embd, o_.n_embd);
+        norm(blk + "ffn_norm.weight", o_.n_embd);
+        matrix(blk + "ffn_gate.weight", o_.n_embd, o_.n_ff);
+        matrix(blk + "ffn_up.weight", o_.n_embd, o_.n_ff);
+        matrix(blk + "ffn_down.weight", o_.n_ff, o_.n_embd);
+        if (is_cross) {
+            norm(blk + "cross_attn_q_norm.weight", n_head_size());
+            norm(blk + "cross_attn_k_norm.weight", n_head_size());
+            gate(blk + "cross_attn_attn_gate");
+            gate(blk + "cross_attn_mlp_gate");
+        }
+    }
+
+    void text_tensors() {
+        table("token_embd.weight", o_.n_embd, n_vocab() + 8);
+        for (int32_t il = 0; il < o_.n_layer; il++) {
+            bool is_cross = false;
+            for (const int32_t cross : o_.cross_layers) {
+                is_cross = is_cross || cross == il;
+            }
+            text_layer("blk." + std::to_string(il) + ".", is_cross);
+        }
+        norm("output_norm.weight", o_.n_embd);
+        if (!o_.tied_head) {
+            matrix("output.weight", o_.n_embd, n_vocab());
+        }
+        add("rope_freqs.weight", GGML_TYPE_F32, {n_head_size() / 2}, 1.0f, 8.0f);
+    }
+
+    void vision_layer(const std::string & blk, bool is_global) {
+        const int64_t n = o_.n_embd_vision, n_ff = o_.n_ff_vision;
+        norm(blk + "attn_norm.weight", n);
+        bias(blk + "attn_norm.bias", n);
+        for (const char * name : {"attn_q.weight", "attn_k.weight", "attn_v.weight", "attn_output.weight"}) {
+            matrix(blk + name, n, n);
+        }
+        norm(blk + "ffn_norm.weight", n);
+        bias(blk + "ffn_norm.bias", n);
+        matrix(blk + "ffn_up.weight", n, n_ff);
+        bias(blk + "ffn_up.bias", n_ff);
+        matrix(blk + "ffn_down.weight", n_ff, n);
+        bias(blk + "ffn_down.bias", n);
+        if (is_global) {
+            gate(blk + "attn_gate");
+            gate(blk + "ffn_gate");
+        }
+    }
+
+    void vision_tensors() {
+        const int64_t n = o_.n_embd_vision, side = o_.image_size / o_.patch_size, n_pos = side * side + 1;
+        const int64_t n_rows = int64_t(aspect_ratios.size()) / 2 + 1;
+        add("v.patch_embd.weight", GGML_TYPE_F32, {o_.patch_size, o_.patch_size, 3, n}, -0.07f, 0.07f);
+        bias("v.class_embd", n);
+        add("v.position_embd.weight", GGML_TYPE_F32, {n, n_pos}, -0.5f, 0.5f);
+        gate("v.position_embd.gate");
+        table("v.tile_position_embd.weight", n * n_pos * o_.max_tiles, n_rows);
+        table("v.pre_tile_position_embd.weight", n * o_.max_tiles, n_rows);
+        gate("v.pre_tile_position_embd.gate");
+        table("v.post_tile_position_embd.weight", n * o_.max_tiles, n_rows);
+        gate("v.post_tile_position_embd.gate");
+        for (const char * ln : {"v.pre_ln", "v.post_ln"}) {
+            norm(std::string(ln) + ".weight", n);
+            bias(std::string(ln) + ".bias", n);
+        }
+        for (int32_t il = 0; il < o_.n_layer_vision; il++) {
+            vision_layer("v.blk." + std::to_string(il) + ".", false);
+        }
+        for (int32_t il = 0; il < o_.n_global_layer; il++) {
+            vision_layer("v.global.blk." + std::to_string(il) + ".", true);
+        }
+        matrix("mm.0.weight", n_embd_out(), o_.n_embd);
+        bias("mm.0.bias", o_.n_embd);
+    }
+
+    const model_options & o_;
+    std::mt19937 random_;
+    gguf_context_ptr gguf_;
+    ggml_context_ptr ctx_;
+    std::vector<std::vector<char>> storage_; // gguf keeps pointers to the data until it is written
+};
+
+} // namespace
+
+model_options q4_k_options() {
+    model_options options;
+    options.type         = GGML_TYPE_Q4_K;
+    options.n_embd       = 256;
+    options.n_ff         = 256;
+    options.n_layer      = 3;
+    options.cross_layers = {1};
+    return options;
+}
+
+std::vector<std::string> vocabulary() {
+    std::vector<std::string> tokens;
+    uint32_t next = 256; // bytes without a printable character of their own are shifted up
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        const bool printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte != 173);
+        tokens.push_back(utf8(printable ? byte : next++));
+    }
+    tokens.push_back("th");
+    tokens.insert(tokens.end(), specials.begin(), specials.end());
+    return tokens;
+}
+
+void write_model(const std::string & path, const model_options & options) {
+    writer(options).write(path);
+}
+
+} // namespace tiny
