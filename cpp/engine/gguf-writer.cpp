@@ -1,0 +1,260 @@
+#include "gguf-writer.h"
+
+#include "error.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <set>
+#include <thread>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gguf.h>
+
+namespace bllossom {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string & message) { throw error(error_code::invalid_option, message); }
+
+/** gguf.h takes C strings: a NUL inside would cut the text short. */
+const char * c_string(const std::string & text, const std::string & key) {
+    if (text.find('\0') != std::string::npos) {
+        refuse(format("metadata %s holds a NUL character", key.c_str()));
+    }
+    return text.c_str();
+}
+
+struct metadata_setter {
+    gguf_context *      gguf;
+    const std::string & key;
+
+    void operator()(uint32_t value) const { gguf_set_val_u32(gguf, key.c_str(), value); }
+    void operator()(int32_t value) const { gguf_set_val_i32(gguf, key.c_str(), value); }
+    void operator()(float value) const { gguf_set_val_f32(gguf, key.c_str(), value); }
+    void operator()(bool value) const { gguf_set_val_bool(gguf, key.c_str(), value); }
+    void operator()(const std::string & value) const { gguf_set_val_str(gguf, key.c_str(), c_string(value, key)); }
+    void operator()(const std::vector<int32_t> & values) const {
+        gguf_set_arr_data(gguf, key.c_str(), GGUF_TYPE_INT32, values.data(), values.size());
+    }
+    void operator()(const std::vector<float> & values) const {
+        gguf_set_arr_data(gguf, key.c_str(), GGUF_TYPE_FLOAT32, values.data(), values.size());
+    }
+    void operator()(const std::vector<std::string> & values) const {
+        std::vector<const char *> texts;
+        texts.reserve(values.size());
+        for (const std::string & value : values) {
+            texts.push_back(c_string(value, key));
+        }
+        gguf_set_arr_str(gguf, key.c_str(), texts.data(), texts.size());
+    }
+};
+
+void set_metadata(gguf_context * gguf, const std::vector<metadata_entry> & metadata) {
+    for (const metadata_entry & entry : metadata) {
+        if (entry.key.empty() || entry.key == GGUF_KEY_GENERAL_ALIGNMENT) {
+            refuse(format("metadata key \"%s\" cannot be set", entry.key.c_str()));
+        }
+        if (gguf_find_key(gguf, c_string(entry.key, "key")) >= 0) {
+            refuse(format("metadata key \"%s\" is given twice", entry.key.c_str()));
+        }
+        std::visit(metadata_setter{gguf, entry.key}, entry.value);
+    }
+}
+
+void check_plan(const std::vector<tensor_plan> & plan) {
+    std::set<std::string> names;
+    for (const tensor_plan & tensor : plan) {
+        const char * name = tensor.name.c_str();
+        if (tensor.name.empty() || tensor.name.size() >= GGML_MAX_NAME) {
+            refuse(format("tensor name \"%s\" must have 1 to %d characters", name, GGML_MAX_NAME - 1));
+        }
+        if (!names.insert(tensor.name).second) {
+            refuse(format("tensor %s is planned twice", name));
+        }
+        if (tensor.ne.empty() || tensor.ne.size() > GGML_MAX_DIMS) {
+            refuse(format("tensor %s has %zu dimensions; it must have 1 to %d", name, tensor.ne.size(), GGML_MAX_DIMS));
+        }
+        int64_t room = INT64_MAX / 8; // elements of any type then stay below SIZE_MAX bytes
+        for (const int64_t n : tensor.ne) {
+            if (n < 1 || n > room) {
+                refuse(format("tensor %s has a dimension of %lld", name, (long long) n));
+            }
+            room /= n;
+        }
+        const int64_t block = ggml_blck_size(target_type_from_name(tensor.type));
+        if (tensor.ne[0] % block != 0) {
+            refuse(format("tensor %s has rows of %lld elements; the type %s needs a multiple of %lld", name,
+                          (long long) tensor.ne[0], tensor.type.c_str(), (long long) block));
+        }
+    }
+}
+
+void sync_directory_of(const std::string & path) {
+    const size_t      slash     = path.rfind('/');
+    const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+    const int         fd        = open(directory.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        // Not every file system can sync a directory; the file itself is already safe and has its name.
+        (void) fsync(fd);
+        close(fd);
+    }
+}
+
+} // namespace
+
+gguf_writer::gguf_writer(std::string path, const std::vector<metadata_entry> & metadata,
+                         const std::vector<tensor_plan> & tensors, int n_threads)
+    : path_(std::move(path)), temporary_(path_ + ".tmp"),
+      n_threads_(n_threads > 0 ? n_threads : std::max(1, int(std::thread::hardware_concurrency()))) {
+    if (path_.empty() || path_.find('\0') != std::string::npos) {
+        refuse("the output path is empty or holds a NUL character");
+    }
+    check_plan(tensors);
+    try {
+        write_header(metadata, tensors);
+    } catch (...) {
+        abort();
+        throw;
+    }
+}
+
+gguf_writer::~gguf_writer() { abort(); }
+
+void gguf_writer::create_file() {
+    struct stat existing;
+    if (stat(path_.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
+        throw error(error_code::io,
+                    format("cannot write %s: it exists and is not a file; name a file", path_.c_str()));
+    }
+    fd_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd_ < 0 && errno == EEXIST) {
+        throw error(error_code::io, format("cannot create %s: it exists; remove it if no other conversion is running",
+                                           temporary_.c_str()));
+    }
+    if (fd_ < 0) {
+        fail("create", temporary_, errno);
+    }
+}
+
+void gguf_writer::write_header(const std::vector<metadata_entry> & metadata, const std::vector<tensor_plan> & plan) {
+    gguf_context_ptr gguf(gguf_init_empty());
+    set_metadata(gguf.get(), metadata);
+
+    const ggml_init_params params = {(plan.size() + 1) * ggml_tensor_overhead(), nullptr, /*no_alloc=*/true};
+    ggml_context_ptr       ctx(ggml_init(params));
+    for (const tensor_plan & item : plan) {
+        const ggml_type type   = target_type_from_name(item.type);
+        ggml_tensor *   shaped = ggml_new_tensor(ctx.get(), type, int(item.ne.size()), item.ne.data());
+        ggml_set_name(shaped, item.name.c_str());
+        gguf_add_tensor(gguf.get(), shaped);
+        const size_t offset = gguf_get_tensor_offset(gguf.get(), gguf_get_n_tensors(gguf.get()) - 1);
+        tensors_.push_back({item.name, type, item.ne[0], ggml_nrows(shaped), offset});
+    }
+
+    std::vector<uint8_t> header(gguf_get_meta_size(gguf.get()));
+    gguf_get_meta_data(gguf.get(), header.data());
+    create_file();
+    append(header.data(), header.size());
+    data_offset_ = written_;
+}
+
+void gguf_writer::write(const uint8_t * bytes, size_t n_bytes, source_type source) {
+    check_open();
+    if (current_ == tensors_.size()) {
+        refuse("all tensors of the plan are written; call finish");
+    }
+    const tensor & cur      = tensors_[current_];
+    const size_t   row_size = size_t(cur.n_per_row) * source_type_size(source);
+    const int64_t  n_rows   = int64_t(n_bytes / row_size);
+    if (n_bytes == 0 || n_bytes % row_size != 0 || n_rows > cur.n_rows - row_) {
+        refuse(format("tensor %s was given %zu bytes; rows have %zu bytes and %lld rows are missing", cur.name.c_str(),
+                      n_bytes, row_size, (long long) (cur.n_rows - row_)));
+    }
+
+    try {
+        converted_.resize(size_t(n_rows) * ggml_row_size(cur.type, cur.n_per_row));
+        convert_rows(bytes, source, n_rows, cur.n_per_row, cur.type, converted_.data(), n_threads_);
+        append(converted_.data(), converted_.size());
+        row_ += n_rows;
+        if (row_ == cur.n_rows) {
+            pad();
+            ++current_;
+            row_ = 0;
+        }
+    } catch (const error & e) {
+        abort();
+        if (e.code() == error_code::model_format) {
+            throw error(e.code(), format("tensor %s %s", cur.name.c_str(), e.what()));
+        }
+        throw;
+    }
+}
+
+void gguf_writer::finish() {
+    check_open();
+    if (current_ < tensors_.size()) {
+        const tensor & cur = tensors_[current_];
+        refuse(format("cannot finish %s: tensor %s has %lld of its %lld rows", path_.c_str(), cur.name.c_str(),
+                      (long long) row_, (long long) cur.n_rows));
+    }
+    if (fsync(fd_) != 0) {
+        fail("sync", temporary_, errno);
+    }
+    const int fd = fd_;
+    fd_          = -1;
+    if (close(fd) != 0 || rename(temporary_.c_str(), path_.c_str()) != 0) {
+        const int error_number = errno;
+        unlink(temporary_.c_str());
+        fail("finish", path_, error_number);
+    }
+    sync_directory_of(path_);
+}
+
+void gguf_writer::abort() noexcept {
+    if (fd_ >= 0) {
+        close(fd_);
+        fd_ = -1;
+        unlink(temporary_.c_str());
+    }
+}
+
+void gguf_writer::append(const void * data, size_t size) {
+    const char * rest = static_cast<const char *>(data);
+    while (size > 0) {
+        const ssize_t n = ::write(fd_, rest, std::min(size, size_t(1) << 30));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            fail("write", temporary_, errno);
+        }
+        rest += n;
+        size -= size_t(n);
+        written_ += size_t(n);
+    }
+}
+
+/** Zeros up to where the next tensor starts (or would start: the format pads the last one too). */
+void gguf_writer::pad() {
+    const uint8_t zeros[GGUF_DEFAULT_ALIGNMENT] = {};
+    append(zeros, GGML_PAD(written_ - data_offset_, GGUF_DEFAULT_ALIGNMENT) - (written_ - data_offset_));
+}
+
+void gguf_writer::check_open() const {
+    if (fd_ < 0) {
+        throw error(error_code::closed, format("the writer of %s is finished or aborted", path_.c_str()));
+    }
+}
+
+void gguf_writer::fail(const std::string & what, const std::string & path, int error_number) {
+    const std::string reason = std::string(strerror(error_number)); // before abort() changes errno
+    abort();
+    throw error(error_code::io, format("cannot %s %s: %s", what.c_str(), path.c_str(), reason.c_str()));
+}
+
+} // namespace bllossom

@@ -1,0 +1,137 @@
+import { CancelledError, InvalidOptionError, ModelFormatError } from '../errors.js';
+import type { NativeGgufWriter } from '../native/binding.js';
+import { loadNative } from '../native/load.js';
+import { type Checkpoint, openCheckpoint } from './checkpoint.js';
+import { openCheckpointFolder } from './checkpoint-folder.js';
+import { readHyperParameters } from './hyper-parameters.js';
+import { buildMetadata } from './metadata.js';
+import { type PlannedTensor, planTensors } from './plan.js';
+import type { CheckpointFiles, TensorSource } from './tensor-source.js';
+import { readTokenizer } from './tokenizer.js';
+import { CONVERSION_TYPES, type ConversionType, type StoredType } from './types.js';
+
+export interface ConversionOptions {
+  /** The folder of a Hugging Face checkpoint, or any other place that can read one. */
+  source: string | CheckpointFiles;
+  /** The GGUF file to write. It appears, or replaces an old one, only when it is complete. */
+  output: string;
+  /** Default "Q4_K_M". */
+  type?: ConversionType;
+  /** Threads that convert; 0 (default): all of the machine. */
+  threads?: number;
+  onProgress?: (progress: ConversionProgress) => void;
+  /** Stops the conversion between two pieces of a tensor. */
+  signal?: AbortSignal;
+}
+
+export interface ConversionProgress {
+  /** Name in the file of the tensor that was written last. */
+  tensor: string;
+  /** Of the checkpoint's tensors. */
+  bytesDone: number;
+  bytesTotal: number;
+}
+
+export interface ConversionReport {
+  output: string;
+  type: ConversionType;
+  parameters: number;
+  /** Tensors per stored type. */
+  tensors: Partial<Record<StoredType, number>>;
+  seconds: number;
+}
+
+/** Bytes of a checkpoint that are in memory at once, where a unit of rows does not need more. */
+const PIECE_BYTES = 32 * 1024 * 1024;
+
+/**
+ * Converts a Hugging Face checkpoint of a Mllama model to one GGUF file (docs/gguf.md).
+ *
+ * Rejects with InvalidOptionError, ModelNotFoundError, ModelFormatError, ModelUnsupportedError, IoError, CancelledError.
+ * Whatever happens, no temporary file stays and an existing output is whole.
+ */
+export async function convertCheckpoint(options: ConversionOptions): Promise<ConversionReport> {
+  const { source, output, type = 'Q4_K_M', threads = 0 } = options;
+  checkOptions(type, threads);
+  const started = performance.now();
+  const files = typeof source === 'string' ? await openCheckpointFolder(source) : source;
+  const checkpoint = await openCheckpoint(files);
+  try {
+    const { metadata, plan } = planConversion(checkpoint, type);
+    const tensors = plan.map(({ name, type: stored, ne }) => ({ name, type: stored, ne }));
+    const writer = new (loadNative().GgufWriter)(output, metadata, tensors, threads);
+    try {
+      await writeTensors(writer, checkpoint.tensors, plan, options);
+      await writer.finish();
+    } finally {
+      writer.abort();
+    }
+    return { output, type, ...summarize(plan), seconds: (performance.now() - started) / 1000 };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+function checkOptions(type: string, threads: number): void {
+  if (!(CONVERSION_TYPES as readonly string[]).includes(type)) {
+    throw new InvalidOptionError(`type is "${type}"; use one of ${CONVERSION_TYPES.join(', ')}`);
+  }
+  if (!Number.isSafeInteger(threads) || threads < 0 || threads > 1024) {
+    throw new InvalidOptionError(`threads is ${threads}; it must be an integer from 0 to 1024`);
+  }
+}
+
+function planConversion(checkpoint: Checkpoint, type: ConversionType) {
+  const hp = readHyperParameters(checkpoint);
+  const tokenizer = readTokenizer(checkpoint, hp.text.vocabSize, hp.imageTokenId);
+  const plan = planTensors(checkpoint.tensors.tensors, hp, type);
+  return { plan, metadata: buildMetadata(hp, tokenizer, checkpoint.chatTemplate, type) };
+}
+
+async function writeTensors(
+  writer: NativeGgufWriter,
+  source: TensorSource,
+  plan: PlannedTensor[],
+  { onProgress, signal }: ConversionOptions,
+): Promise<void> {
+  const bytesTotal = plan.reduce((sum, { source: from }) => sum + ('tensor' in from ? from.tensor.bytes : 0), 0);
+  let bytesDone = 0;
+  for (const planned of plan) {
+    for await (const { bytes, type } of pieces(source, planned)) {
+      if (signal?.aborted) {
+        throw new CancelledError('The conversion was cancelled', { cause: signal.reason });
+      }
+      await writer.write(bytes, type);
+      bytesDone += 'tensor' in planned.source ? bytes.length : 0;
+      onProgress?.({ tensor: planned.name, bytesDone, bytesTotal });
+    }
+  }
+}
+
+/** A tensor in pieces of whole units of rows, reordered. */
+async function* pieces(source: TensorSource, { ne, source: from }: PlannedTensor) {
+  if ('values' in from) {
+    const { buffer, byteOffset, byteLength } = from.values;
+    yield { bytes: new Uint8Array(buffer, byteOffset, byteLength), type: 'F32' as const };
+    return;
+  }
+  const { tensor, sourceType, transform } = from;
+  const elementBytes = sourceType === 'F32' ? 4 : 2;
+  const rowBytes = (ne[0] as number) * elementBytes;
+  const unitBytes = rowBytes * (transform?.unitRows ?? 1);
+  const pieceBytes = Math.max(1, Math.floor(PIECE_BYTES / unitBytes)) * unitBytes;
+  for (let offset = 0; offset < tensor.bytes; offset += pieceBytes) {
+    const bytes = await source.read(tensor.name, offset, Math.min(pieceBytes, tensor.bytes - offset));
+    yield { bytes: transform?.apply(bytes, rowBytes, elementBytes) ?? bytes, type: sourceType };
+  }
+}
+
+function summarize(plan: PlannedTensor[]): Pick<ConversionReport, 'parameters' | 'tensors'> {
+  const tensors: Partial<Record<StoredType, number>> = {};
+  let parameters = 0;
+  for (const { name, ne, type } of plan) {
+    tensors[type] = (tensors[type] ?? 0) + 1;
+    parameters += name === 'rope_freqs.weight' ? 0 : ne.reduce((product, n) => product * n, 1);
+  }
+  return { parameters, tensors };
+}
