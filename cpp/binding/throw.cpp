@@ -1,0 +1,23 @@
+#include "throw.h"
+
+#include <new>
+
+namespace bllossom {
+
+Napi::Error to_js_error(Napi::Env env, error_code code, const std::string & message) {
+    Napi::Error result = Napi::Error::New(env, message);
+    result.Set("code", Napi::String::New(env, error_code_name(code)));
+    return result;
+}
+
+Napi::Error to_js_error(Napi::Env env, const std::exception & e) {
+    if (const auto * known = dynamic_cast<const error *>(&e)) {
+        return to_js_error(env, known->code(), known->what());
+    }
+    if (dynamic_cast<const std::bad_alloc *>(&e) != nullptr) {
+        return to_js_error(env, error_code::out_of_memory, "an allocation failed; free memory and try again");
+    }
+    return to_js_error(env, error_code::internal, e.what());
+}
+
+} // namespace bllossom
