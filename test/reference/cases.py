@@ -25,7 +25,7 @@ class Case:
 
     def prompt(self, reference, seed: int) -> str:
         rng = np.random.default_rng([seed, sum(self.name.encode())])
-        question = str(rng.choice(QUESTIONS))
+        question = f"{rng.choice(REMARKS)} {rng.choice(QUESTIONS)}"
         a, b = (str(text) for text in rng.choice(REMARKS, 2, replace=False))
         return KINDS[self.kind](reference, question, a, b)
 

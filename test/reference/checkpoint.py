@@ -70,7 +70,9 @@ def weights(config: Configuration, seed: int) -> dict[str, torch.Tensor]:
 def text_weights(config: Configuration, draw: Draw) -> dict[str, torch.Tensor]:
     d, kv, ffn = config.hidden, config.kv_heads * config.head_dim, config.ffn
     vocab = tokenizer.vocab_size(config.normal_tokens)
-    out = {"text.embed_tokens.weight": draw.normal("embed", (vocab + 8, d), std=0.7)}
+    # A tied head repeats the input token unless the embeddings are small beside what the layers add.
+    embed_std = 0.25 if config.tied else 0.7
+    out = {"text.embed_tokens.weight": draw.normal("embed", (vocab + 8, d), std=embed_std)}
     for i in range(config.layers):
         cross = i in config.cross_layers
         at, attention = f"text.layers.{i}.", "cross_attn" if cross else "self_attn"

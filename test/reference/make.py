@@ -52,6 +52,7 @@ def main() -> None:
     torch.set_num_threads(1)  # one order of summation
     torch.use_deterministic_algorithms(True)
     transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()  # the missing head of a tied model is expected
     args = parse()
     args.run(args)
 
