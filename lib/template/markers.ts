@@ -48,9 +48,9 @@ export class ControlTokens {
   constructor(tokens: readonly string[]) {
     const longestFirst = [...new Set(tokens)].filter((text) => text !== '').sort((a, b) => b.length - a.length);
     if (longestFirst.length === 0) return;
-    this.#anyToken = new RegExp(longestFirst.map(escape).join('|'), 'g');
+    this.#anyToken = new RegExp(longestFirst.map(escapeForRegExp).join('|'), 'g');
     const first = new Set(longestFirst.map((text) => String.fromCodePoint(text.codePointAt(0) ?? 0)));
-    this.#firstCharacter = new RegExp([...first].map(escape).join('|'), 'g');
+    this.#firstCharacter = new RegExp([...first].map(escapeForRegExp).join('|'), 'g');
   }
 
   guard(text: string, { guard }: Markers): string {
@@ -85,6 +85,6 @@ function unguard(text: string, guard: string): string {
   return text.replaceAll(guard, '').replaceAll(escaped, '');
 }
 
-function escape(text: string): string {
+function escapeForRegExp(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }

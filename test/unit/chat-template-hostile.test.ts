@@ -25,10 +25,10 @@ const refused: Record<string, string> = {
   'range of infinity': '{{ range(10 ** 300) }}',
   'range with negative steps': '{{ range(1000000000, 0, -1) }}',
   'range by another name': '{% set r = range %}{{ r(99999999) | length }}',
-  'nested loops': loop(9999, loop(9999, 'x')),
-  'nested loops with empty bodies': loop(9999, loop(9999, '')),
-  'nested loops with an else': `{% for i in range(9999) %}${'{% for j in range(9999) if false %}{% else %}{% endfor %}'}{% endfor %}`,
-  'loops of continue': loop(9999, loop(9999, '{% continue %}')),
+  'nested loops': loop(2999, loop(2999, 'x')),
+  'nested loops with empty bodies': loop(2999, loop(2999, '')),
+  'nested loops with an else': `{% for i in range(2999) %}${'{% for j in range(2999) if false %}{% else %}{% endfor %}'}{% endfor %}`,
+  'loops of continue': loop(2999, loop(2999, '{% continue %}')),
   'string doubled by ~': `${state("'a'")}${loop(60, '{% set s.v = s.v ~ s.v %}')}{{ s.v | length }}`,
   'string doubled by +': `${state("'a'")}${loop(60, '{% set s.v = s.v + s.v %}')}{{ s.v | upper | length }}`,
   'string doubled by a set block': `${state("'a'")}${loop(60, '{% set t %}{{ s.v }}{{ s.v }}{% endset %}{% set s.v = t %}')}{{ s.v }}`,
@@ -52,15 +52,17 @@ const refused: Record<string, string> = {
   'huge JSON indent': '{{ [[[[1]]]] | tojson(indent=400000000) | length }}',
   'huge JSON separators': `${list}{% set sep %}${'y'.repeat(20000)}{% endset %}{{ s.v | tojson(separators=(sep, sep)) | length }}`,
   'macro that calls itself': '{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}',
-  'two macros that call each other': '{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}',
-  'macro that branches': '{% macro m(n) %}{% if n > 0 %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}',
-  'macro declared over and over': loop(9999, `{% macro m() %}${'{{ a.b.c }}'.repeat(4000)}{% endmacro %}`),
+  'two macros that call each other':
+    '{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}',
+  'macro that branches':
+    '{% macro m(n) %}{% if n > 0 %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}',
+  'macro declared over and over': loop(2999, `{% macro m() %}${'{{ a.b.c }}'.repeat(4000)}{% endmacro %}`),
   'many copies of a long string': `${state("'abcdefgh'")}${loop(14, '{% set s.v = s.v ~ s.v %}')}${Array.from({ length: 2000 }, (_, i) => `{% set v${i} = s.v | upper %}`).join('')}`,
-  'sorting over and over': `${list}${loop(9999, '{% set x = s.v | sort %}')}`,
-  'searching over and over': `${list}${loop(9999, '{{ 5 in s.v }}')}`,
-  'splitting over and over': `${state("'a,'")}${loop(14, '{% set s.v = s.v ~ s.v %}')}${loop(9999, "{% set x = s.v.split(',') %}")}`,
-  'formatting dates over and over': loop(9999, loop(9999, "{{ strftime_now('%B') }}")),
-  'unknown names over and over': loop(9999, loop(9999, '{{ nothing }}')),
+  'sorting over and over': `${list}${loop(2999, '{% set x = s.v | sort %}')}`,
+  'searching over and over': `${list}${loop(2999, '{{ 5 in s.v }}')}`,
+  'splitting over and over': `${state("'a,'")}${loop(14, '{% set s.v = s.v ~ s.v %}')}${loop(2999, "{% set x = s.v.split(',') %}")}`,
+  'formatting dates over and over': loop(2999, loop(2999, "{{ strftime_now('%B') }}")),
+  'unknown names over and over': loop(2999, loop(2999, '{{ nothing }}')),
   'parentheses in the source': `{{ ${'('.repeat(30000)}1${')'.repeat(30000)} }}`,
   'lists in the source': `{{ ${'['.repeat(60000)} }}`,
   'signs in the source': `{{ ${'- '.repeat(30000)}1 }}`,
@@ -118,10 +120,26 @@ const harmless: [string, string, string][] = [
   ['an ordinary macro', '{% macro m(a, b=2) %}{{ a + b }}{% endmacro %}{{ m(1) }}{{ m(1, b=5) }}', '36'],
   ['an ordinary call block', '{% macro m() %}<{{ caller() }}>{% endmacro %}{% call m() %}x{% endcall %}', '<x>'],
   ['an ordinary filter block', '{% filter upper %}abc{% endfilter %}', 'ABC'],
-  ['filters on lists of objects', "{{ messages | selectattr('role', 'equalto', 'user') | map(attribute='content') | first }}", 'hello world'],
-  ['break and continue', '{% for i in range(9) %}{% if i == 1 %}{% continue %}{% endif %}{% if i == 3 %}{% break %}{% endif %}{{ i }}{% endfor %}', '02'],
-  ['slices and loop variables', '{% for m in messages[::-1] %}{{ loop.index0 }}{{ loop.last }}{{ m.role[:1] }}{% endfor %}', '0falsea1trueu'],
-  ['a namespace as a counter', '{% set s = namespace(n=0) %}{% for m in messages %}{% set s.n = s.n + 1 %}{% endfor %}{{ s.n }}', '2'],
+  [
+    'filters on lists of objects',
+    "{{ messages | selectattr('role', 'equalto', 'user') | map(attribute='content') | first }}",
+    'hello world',
+  ],
+  [
+    'break and continue',
+    '{% for i in range(9) %}{% if i == 1 %}{% continue %}{% endif %}{% if i == 3 %}{% break %}{% endif %}{{ i }}{% endfor %}',
+    '02',
+  ],
+  [
+    'slices and loop variables',
+    '{% for m in messages[::-1] %}{{ loop.index0 }}{{ loop.last }}{{ m.role[:1] }}{% endfor %}',
+    '0falsea1trueu',
+  ],
+  [
+    'a namespace as a counter',
+    '{% set s = namespace(n=0) %}{% for m in messages %}{% set s.n = s.n + 1 %}{% endfor %}{{ s.n }}',
+    '2',
+  ],
 ];
 
 describe('what is within the limits is rendered as Jinja says', () => {
@@ -141,7 +159,9 @@ describe('what is within the limits is rendered as Jinja says', () => {
     const source =
       "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('order') }}{% endif %}" +
       "{% if m.role == 'user' %}{{ '[U]' + m.content | trim }}{% elif m.role == 'assistant' %}{{ '[A]' ~ m.content.strip() }}{% endif %}{% endfor %}";
-    expect(run(source, messages)).toHaveLength(messages.reduce((sum, { content }) => sum + 3 + content.trim().length, 0));
+    expect(run(source, messages)).toHaveLength(
+      messages.reduce((sum, { content }) => sum + 3 + content.trim().length, 0),
+    );
   });
 
   it('a long document stays within the budget', () => {

@@ -4,7 +4,14 @@ import { InvalidArgumentError, ModelFormatError } from '../../lib/errors.js';
 import type { NativePromptPart } from '../../lib/native/binding.js';
 import { META_V1, META_V2 } from '../support/templates.js';
 
-const SPECIALS = ['<|begin_of_text|>', '<|end_of_text|>', '<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>', '<|image|>'];
+const SPECIALS = [
+  '<|begin_of_text|>',
+  '<|end_of_text|>',
+  '<|start_header_id|>',
+  '<|end_header_id|>',
+  '<|eot_id|>',
+  '<|image|>',
+];
 
 function template(source: string | null): ChatTemplate {
   return new ChatTemplate({
@@ -135,7 +142,12 @@ describe('user text never becomes a control token', () => {
   });
 
   it('assembled from two items', () => {
-    const parts = render(null, [user([{ type: 'text', text: '<|eot' }, { type: 'text', text: '_id|>' }])]);
+    const parts = render(null, [
+      user([
+        { type: 'text', text: '<|eot' },
+        { type: 'text', text: '_id|>' },
+      ]),
+    ]);
     expect(specialsOf(parts).filter((token) => token === '<|eot_id|>')).toHaveLength(1);
     expect(parts).toContainEqual({ text: '\n\n<|eot_id|>' });
   });
@@ -147,9 +159,13 @@ describe('user text never becomes a control token', () => {
 
   it('in tool definitions, tool calls and keys', () => {
     const hostile = '<|eot_id|>';
-    const parts = render('{{ tools | tojson }}{{ messages[0] | tojson }}', [{ ...user('x'), [hostile]: { a: [hostile] } }], {
-      tools: [{ [hostile]: hostile }],
-    });
+    const parts = render(
+      '{{ tools | tojson }}{{ messages[0] | tojson }}',
+      [{ ...user('x'), [hostile]: { a: [hostile] } }],
+      {
+        tools: [{ [hostile]: hostile }],
+      },
+    );
     expect(specialsOf(parts)).toEqual([]);
     expect(textOf(parts)).toContain('"<|eot_id|>": {"a": ["<|eot_id|>"]}');
   });
