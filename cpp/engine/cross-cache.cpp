@@ -41,8 +41,8 @@ std::optional<int32_t> cross_cache::find(const std::string & key) {
 }
 
 std::optional<int32_t> cross_cache::take() {
-    slot * oldest = nullptr;
-    for (slot & s : slots_) {
+    image_slot * oldest = nullptr;
+    for (image_slot & s : slots_) {
         if (s.n_users == 0 && (!oldest || s.last_use < oldest->last_use)) {
             oldest = &s;
         }
@@ -58,13 +58,13 @@ std::optional<int32_t> cross_cache::take() {
 void cross_cache::commit(int32_t index, const std::string & key) { slots_[size_t(index)].key = key; }
 
 void cross_cache::release(int32_t index) {
-    slot & s   = slots_[size_t(index)];
+    image_slot & s = slots_[size_t(index)];
     s.n_users  = s.n_users - 1;
     s.last_use = s.key.empty() ? 0 : ++clock_;
 }
 
 void cross_cache::clear_unused() {
-    for (slot & s : slots_) {
+    for (image_slot & s : slots_) {
         if (s.n_users == 0) {
             s = {};
         }

@@ -45,13 +45,13 @@ class cross_cache {
     void clear_unused();
 
   private:
-    struct slot {
+    struct image_slot {
         std::string key; // empty: nothing to find
         int32_t     n_users  = 0;
         uint64_t    last_use = 0;
     };
 
-    std::vector<slot>          slots_;
+    std::vector<image_slot>    slots_;
     uint64_t                   clock_      = 0;
     int64_t                    slot_cells_ = 0;
     std::vector<ggml_tensor *> k_; // [n_layer]
