@@ -11,8 +11,9 @@ namespace tiny {
 
 struct malformed_case {
     std::string category;
-    std::string name;  // says what was done; unique with the seed
-    std::string bytes; // the whole file
+    std::string name;     // says what was done; unique with the seed
+    std::string bytes;    // the whole file
+    bool must_be_refused; // it may not even load
 };
 
 /**
