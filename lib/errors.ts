@@ -1,39 +1,114 @@
-/** Every failure is a `BllossomError` with a stable `code`; the message says what failed, the value, the limit, and what to do. */
-export class BllossomError extends Error {
-  readonly code: string;
+/**
+ * Every failure that leaves this package: a class to catch, a `code` to switch on and one sentence that says what
+ * failed, the value seen, the limit and what to do. `cpp/engine/error.h` holds the same codes; a test compares the two.
+ */
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options);
+export const ERROR_CODES = [
+  'ERR_INVALID_OPTION',
+  'ERR_MODEL_NOT_FOUND',
+  'ERR_MODEL_FORMAT',
+  'ERR_MODEL_UNSUPPORTED',
+  'ERR_MODEL_OUTPUT',
+  'ERR_OUT_OF_MEMORY',
+  'ERR_CONTEXT_FULL',
+  'ERR_IMAGE_DECODE',
+  'ERR_IMAGE_LIMIT',
+  'ERR_CONNECTION',
+  'ERR_IO',
+  'ERR_BACKEND',
+  'ERR_CANCELLED',
+  'ERR_CLOSED',
+  'ERR_NOT_LOADED',
+  'ERR_NATIVE_MISSING',
+  'ERR_INTERNAL',
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+export interface ErrorOptions {
+  cause?: unknown;
+}
+
+/** The base class: `error instanceof BllossomError` is true for everything this package raises. */
+export class BllossomError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.name = new.target.name;
     this.code = code;
   }
 }
 
-/** An argument of the call is wrong. */
-export class InvalidOptionError extends BllossomError {
+/** An argument or option of the call is wrong. */
+export class InvalidArgumentError extends BllossomError {
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_INVALID_OPTION', message, options);
   }
 }
 
-/** No such model. */
+export { InvalidArgumentError as InvalidOptionError };
+
+/** No model file where one was expected. */
 export class ModelNotFoundError extends BllossomError {
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_MODEL_NOT_FOUND', message, options);
   }
 }
 
-/** A file of the model is damaged or inconsistent. */
+/** The model file (or its chat template) is damaged or contradicts itself. */
 export class ModelFormatError extends BllossomError {
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_MODEL_FORMAT', message, options);
   }
 }
 
-/** A sound model that this package does not run. */
+/** A sound file that this engine does not run. */
 export class ModelUnsupportedError extends BllossomError {
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_MODEL_UNSUPPORTED', message, options);
+  }
+}
+
+/** The model computed NaN or infinity. */
+export class ModelOutputError extends BllossomError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_MODEL_OUTPUT', message, options);
+  }
+}
+
+/** The memory plan does not fit, or an allocation failed. The engine stays usable. */
+export class OutOfMemoryError extends BllossomError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_OUT_OF_MEMORY', message, options);
+  }
+}
+
+/** More tokens or images than the context holds. */
+export class ContextFullError extends BllossomError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_CONTEXT_FULL', message, options);
+  }
+}
+
+/** Not an image, or a damaged one. */
+export class ImageDecodeError extends BllossomError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_IMAGE_DECODE', message, options);
+  }
+}
+
+/** An image over the limits (bytes, pixels, pages). */
+export class ImageLimitError extends BllossomError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_IMAGE_LIMIT', message, options);
+  }
+}
+
+/** A download failed. */
+export class ConnectionError extends BllossomError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_CONNECTION', message, options);
   }
 }
 
@@ -44,16 +119,81 @@ export class IoError extends BllossomError {
   }
 }
 
-/** The caller gave up. */
-export class CancelledError extends BllossomError {
+/** A device (GPU, driver) failed. */
+export class BackendError extends BllossomError {
   constructor(message: string, options?: ErrorOptions) {
-    super('ERR_CANCELLED', message, options);
+    super('ERR_BACKEND', message, options);
   }
 }
 
-/** The addon could not be loaded. */
+/** The caller gave up. Named `AbortError`, as the platform names it; a call with a signal rejects with its `reason`. */
+export class CancelledError extends BllossomError {
+  constructor(message = 'The operation was cancelled', options?: ErrorOptions) {
+    super('ERR_CANCELLED', message, options);
+    this.name = 'AbortError';
+  }
+}
+
+/** The engine was closed or the model unloaded while the work was open. */
+export class ClosedError extends BllossomError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_CLOSED', message, options);
+  }
+}
+
+/** No model is loaded. */
+export class ModelNotLoadedError extends BllossomError {
+  constructor(message = 'No model is loaded: call loadModel() first', options?: ErrorOptions) {
+    super('ERR_NOT_LOADED', message, options);
+  }
+}
+
+/** The native addon could not be loaded. */
 export class NativeMissingError extends BllossomError {
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_NATIVE_MISSING', message, options);
   }
+}
+
+/** A fault of this package. */
+export class InternalError extends BllossomError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_INTERNAL', message, options);
+  }
+}
+
+const CLASS_OF_CODE: Record<ErrorCode, new (message: string, options?: ErrorOptions) => BllossomError> = {
+  ERR_INVALID_OPTION: InvalidArgumentError,
+  ERR_MODEL_NOT_FOUND: ModelNotFoundError,
+  ERR_MODEL_FORMAT: ModelFormatError,
+  ERR_MODEL_UNSUPPORTED: ModelUnsupportedError,
+  ERR_MODEL_OUTPUT: ModelOutputError,
+  ERR_OUT_OF_MEMORY: OutOfMemoryError,
+  ERR_CONTEXT_FULL: ContextFullError,
+  ERR_IMAGE_DECODE: ImageDecodeError,
+  ERR_IMAGE_LIMIT: ImageLimitError,
+  ERR_CONNECTION: ConnectionError,
+  ERR_IO: IoError,
+  ERR_BACKEND: BackendError,
+  ERR_CANCELLED: CancelledError,
+  ERR_CLOSED: ClosedError,
+  ERR_NOT_LOADED: ModelNotLoadedError,
+  ERR_NATIVE_MISSING: NativeMissingError,
+  ERR_INTERNAL: InternalError,
+};
+
+/** The typed error for what the native side reports. An unknown code is a fault of ours. */
+export function errorFromNative({ code, message }: { code: string; message: string }): BllossomError {
+  const known = Object.hasOwn(CLASS_OF_CODE, code);
+  return known ? new CLASS_OF_CODE[code as ErrorCode](message) : new InternalError(`${message} (code ${code})`);
+}
+
+/** What a native call threw, as a typed error. Anything that carries no code of ours is returned as `InternalError`. */
+export function toBllossomError(error: unknown): BllossomError {
+  if (error instanceof BllossomError) return error;
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (typeof code === 'string' && Object.hasOwn(CLASS_OF_CODE, code)) {
+    return new CLASS_OF_CODE[code as ErrorCode](String(message), { cause: error });
+  }
+  return new InternalError(String(message ?? error), { cause: error });
 }
