@@ -11,7 +11,9 @@ namespace bllossom {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string & message) { throw error(error_code::invalid_option, message); }
+[[noreturn]] void refuse(const std::string & message) {
+    throw error(error_code::invalid_option, message);
+}
 
 std::string text(Napi::Value value, const char * what) {
     if (!value.IsString()) {
@@ -53,7 +55,7 @@ Napi::Object object(Napi::Value value, const std::string & what) {
 /** Element by element; every element gets its own handle scope, for the lists of tokens are long. */
 template <typename T, typename F> std::vector<T> list(Napi::Value value, const std::string & what, F && convert) {
     const Napi::Array items = array(value, what);
-    std::vector<T>    result;
+    std::vector<T> result;
     result.reserve(items.Length());
     for (uint32_t i = 0; i < items.Length(); ++i) {
         Napi::HandleScope scope(value.Env());
@@ -64,7 +66,7 @@ template <typename T, typename F> std::vector<T> list(Napi::Value value, const s
 
 metadata_entry to_metadata(Napi::Value item) {
     const Napi::Object entry = object(item, "a metadata entry");
-    metadata_entry     result;
+    metadata_entry result;
     result.key = text(entry.Get("key"), "the key of a metadata entry");
 
     const std::string what  = "metadata " + result.key;
@@ -94,7 +96,7 @@ metadata_entry to_metadata(Napi::Value item) {
 
 tensor_plan to_plan(Napi::Value item) {
     const Napi::Object entry = object(item, "a planned tensor");
-    tensor_plan        result;
+    tensor_plan result;
     result.name = text(entry.Get("name"), "the name of a planned tensor");
     result.type = text(entry.Get("type"), "the type of a planned tensor");
     result.ne   = list<int64_t>(entry.Get("ne"), "the shape of tensor " + result.name, [&](Napi::Value v) {
@@ -119,7 +121,7 @@ gguf_writer_wrap::gguf_writer_wrap(const Napi::CallbackInfo & info) : Napi::Obje
     try {
         const auto metadata = list<metadata_entry>(info[1], "the metadata", to_metadata);
         const auto plan     = list<tensor_plan>(info[2], "the tensors", to_plan);
-        const int  threads  = integer<int32_t>(info[3], "threads");
+        const int threads   = integer<int32_t>(info[3], "threads");
         if (threads < 0) {
             refuse(format("threads is %d; it must not be negative", threads));
         }
@@ -135,8 +137,8 @@ Napi::Value gguf_writer_wrap::write(const Napi::CallbackInfo & info) {
         if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
             refuse("the first argument of write must be a Uint8Array");
         }
-        const auto           bytes  = info[0].As<Napi::Uint8Array>();
-        const source_type    source = source_type_from_name(text(info[1], "the source type"));
+        const auto bytes         = info[0].As<Napi::Uint8Array>();
+        const source_type source = source_type_from_name(text(info[1], "the source type"));
         std::vector<uint8_t> copy(bytes.Data(), bytes.Data() + bytes.ByteLength());
         return start(env, [copy = std::move(copy), source](gguf_writer & writer) {
             writer.write(copy.data(), copy.size(), source);
@@ -163,16 +165,14 @@ Napi::Value gguf_writer_wrap::abort(const Napi::CallbackInfo & info) {
 Napi::Value gguf_writer_wrap::start(Napi::Env env, std::function<void(gguf_writer &)> call) {
     if (busy_) {
         auto deferred = Napi::Promise::Deferred::New(env);
-        deferred.Reject(to_js_error(env, error_code::invalid_option,
-                                    "the writer is busy; await the call before this one")
-                            .Value());
+        deferred.Reject(
+            to_js_error(env, error_code::invalid_option, "the writer is busy; await the call before this one").Value());
         return deferred.Promise();
     }
     busy_ = true;
     Ref(); // the object must outlive the call that will touch it again
     return promise_worker::start(
-        env, [writer = writer_, call = std::move(call)] { call(*writer); },
-        [](Napi::Env e) { return e.Undefined(); },
+        env, [writer = writer_, call = std::move(call)] { call(*writer); }, [](Napi::Env e) { return e.Undefined(); },
         [this] {
             busy_ = false;
             if (abort_pending_) {

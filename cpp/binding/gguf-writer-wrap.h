@@ -23,8 +23,8 @@ class gguf_writer_wrap : public Napi::ObjectWrap<gguf_writer_wrap> {
     Napi::Value start(Napi::Env env, std::function<void(gguf_writer &)> call);
 
     std::shared_ptr<gguf_writer> writer_; // shared with the running call
-    bool                         busy_          = false;
-    bool                         abort_pending_ = false;
+    bool busy_          = false;
+    bool abort_pending_ = false;
 };
 
 } // namespace bllossom

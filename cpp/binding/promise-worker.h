@@ -22,10 +22,10 @@ class promise_worker : public Napi::AsyncWorker {
 
     /** Queues the work; the worker deletes itself. `settled` runs on the JS thread before the promise settles. */
     static Napi::Promise start(
-        Napi::Env env, work_function work,
-        convert_function convert = [](Napi::Env e) { return e.Undefined(); }, std::function<void()> settled = [] {}) {
+        Napi::Env env, work_function work, convert_function convert = [](Napi::Env e) { return e.Undefined(); },
+        std::function<void()> settled = [] {}) {
         auto * worker = new promise_worker(env, std::move(work), std::move(convert), std::move(settled));
-        auto   result = worker->deferred_.Promise();
+        auto result   = worker->deferred_.Promise();
         worker->Queue();
         return result;
     }
@@ -57,10 +57,10 @@ class promise_worker : public Napi::AsyncWorker {
         : Napi::AsyncWorker(env), work_(std::move(work)), convert_(std::move(convert)), settled_(std::move(settled)),
           deferred_(Napi::Promise::Deferred::New(env)) {}
 
-    work_function           work_;
-    convert_function        convert_;
-    std::function<void()>   settled_;
-    std::exception_ptr      failure_;
+    work_function work_;
+    convert_function convert_;
+    std::function<void()> settled_;
+    std::exception_ptr failure_;
     Napi::Promise::Deferred deferred_;
 };
 

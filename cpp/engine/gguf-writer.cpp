@@ -19,7 +19,9 @@ namespace bllossom {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string & message) { throw error(error_code::invalid_option, message); }
+[[noreturn]] void refuse(const std::string & message) {
+    throw error(error_code::invalid_option, message);
+}
 
 /** gguf.h takes C strings: a NUL inside would cut the text short. */
 const char * c_string(const std::string & text, const std::string & key) {
@@ -30,7 +32,7 @@ const char * c_string(const std::string & text, const std::string & key) {
 }
 
 struct metadata_setter {
-    gguf_context *      gguf;
+    gguf_context * gguf;
     const std::string & key;
 
     void operator()(uint32_t value) const { gguf_set_val_u32(gguf, key.c_str(), value); }
@@ -95,9 +97,9 @@ void check_plan(const std::vector<tensor_plan> & plan) {
 }
 
 void sync_directory_of(const std::string & path) {
-    const size_t      slash     = path.rfind('/');
+    const size_t slash          = path.rfind('/');
     const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-    const int         fd        = open(directory.c_str(), O_RDONLY | O_CLOEXEC);
+    const int fd                = open(directory.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
         // Not every file system can sync a directory; the file itself is already safe and has its name.
         (void) fsync(fd);
@@ -123,13 +125,14 @@ gguf_writer::gguf_writer(std::string path, const std::vector<metadata_entry> & m
     }
 }
 
-gguf_writer::~gguf_writer() { abort(); }
+gguf_writer::~gguf_writer() {
+    abort();
+}
 
 void gguf_writer::create_file() {
     struct stat existing;
     if (stat(path_.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
-        throw error(error_code::io,
-                    format("cannot write %s: it exists and is not a file; name a file", path_.c_str()));
+        throw error(error_code::io, format("cannot write %s: it exists and is not a file; name a file", path_.c_str()));
     }
     fd_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd_ < 0 && errno == EEXIST) {
@@ -146,10 +149,10 @@ void gguf_writer::write_header(const std::vector<metadata_entry> & metadata, con
     set_metadata(gguf.get(), metadata);
 
     const ggml_init_params params = {(plan.size() + 1) * ggml_tensor_overhead(), nullptr, /*no_alloc=*/true};
-    ggml_context_ptr       ctx(ggml_init(params));
+    ggml_context_ptr ctx(ggml_init(params));
     for (const tensor_plan & item : plan) {
-        const ggml_type type   = target_type_from_name(item.type);
-        ggml_tensor *   shaped = ggml_new_tensor(ctx.get(), type, int(item.ne.size()), item.ne.data());
+        const ggml_type type = target_type_from_name(item.type);
+        ggml_tensor * shaped = ggml_new_tensor(ctx.get(), type, int(item.ne.size()), item.ne.data());
         ggml_set_name(shaped, item.name.c_str());
         gguf_add_tensor(gguf.get(), shaped);
         const size_t offset = gguf_get_tensor_offset(gguf.get(), gguf_get_n_tensors(gguf.get()) - 1);
@@ -168,9 +171,9 @@ void gguf_writer::write(const uint8_t * bytes, size_t n_bytes, source_type sourc
     if (current_ == tensors_.size()) {
         refuse("all tensors of the plan are written; call finish");
     }
-    const tensor & cur      = tensors_[current_];
-    const size_t   row_size = size_t(cur.n_per_row) * source_type_size(source);
-    const int64_t  n_rows   = int64_t(n_bytes / row_size);
+    const tensor & cur    = tensors_[current_];
+    const size_t row_size = size_t(cur.n_per_row) * source_type_size(source);
+    const int64_t n_rows  = int64_t(n_bytes / row_size);
     if (n_bytes == 0 || n_bytes % row_size != 0 || n_rows > cur.n_rows - row_) {
         refuse(format("tensor %s was given %zu bytes; rows have %zu bytes and %lld rows are missing", cur.name.c_str(),
                       n_bytes, row_size, (long long) (cur.n_rows - row_)));

@@ -20,9 +20,9 @@ struct metadata_entry {
 };
 
 struct tensor_plan {
-    std::string          name;
-    std::string          type; // in the file: "F32", "Q4_K", …
-    std::vector<int64_t> ne;   // 1 to 4 dimensions, fastest first
+    std::string name;
+    std::string type;        // in the file: "F32", "Q4_K", …
+    std::vector<int64_t> ne; // 1 to 4 dimensions, fastest first
 };
 
 /**
@@ -39,8 +39,8 @@ class gguf_writer {
      *
      * Throws error{invalid_option} for a bad entry of metadata or plan, error{io} when the file cannot be made.
      */
-    gguf_writer(std::string path, const std::vector<metadata_entry> & metadata, const std::vector<tensor_plan> & tensors,
-                int n_threads);
+    gguf_writer(std::string path, const std::vector<metadata_entry> & metadata,
+                const std::vector<tensor_plan> & tensors, int n_threads);
     ~gguf_writer();
     gguf_writer(const gguf_writer &)             = delete;
     gguf_writer & operator=(const gguf_writer &) = delete;
@@ -62,10 +62,10 @@ class gguf_writer {
   private:
     struct tensor {
         std::string name;
-        ggml_type   type;
-        int64_t     n_per_row;
-        int64_t     n_rows;
-        size_t      offset; // in the data section
+        ggml_type type;
+        int64_t n_per_row;
+        int64_t n_rows;
+        size_t offset; // in the data section
     };
 
     void create_file();
@@ -75,15 +75,15 @@ class gguf_writer {
     void check_open() const;
     [[noreturn]] void fail(const std::string & what, const std::string & path, int error_number);
 
-    std::string          path_;
-    std::string          temporary_;
-    int                  fd_        = -1;
-    int                  n_threads_ = 1;
-    std::vector<tensor>  tensors_;
-    size_t               current_ = 0; // tensor being written
-    int64_t              row_     = 0; // next row of it
-    size_t               data_offset_ = 0;
-    size_t               written_     = 0; // bytes in the file
+    std::string path_;
+    std::string temporary_;
+    int fd_        = -1;
+    int n_threads_ = 1;
+    std::vector<tensor> tensors_;
+    size_t current_     = 0; // tensor being written
+    int64_t row_        = 0; // next row of it
+    size_t data_offset_ = 0;
+    size_t written_     = 0; // bytes in the file
     std::vector<uint8_t> converted_;
 };
 

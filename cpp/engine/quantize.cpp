@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <cmath>
 #include <cstring>
 #include <thread>
@@ -35,11 +36,11 @@ void to_f32(const uint8_t * src, source_type source, int64_t n, std::vector<uint
 /** One thread's share of a conversion: takes slices of whole units until none is left or one fails. */
 struct row_converter {
     const uint8_t * src;
-    source_type     source;
-    int64_t         n_units;
-    int64_t         unit; // elements that must stay together: a row of a block type, else one
-    ggml_type       target;
-    uint8_t *       dst;
+    source_type source;
+    int64_t n_units;
+    int64_t unit; // elements that must stay together: a row of a block type, else one
+    ggml_type target;
+    uint8_t * dst;
 
     std::atomic<int64_t> next{0};
     std::atomic<outcome> result{outcome::good};
@@ -47,7 +48,7 @@ struct row_converter {
     int64_t units_per_slice() const { return std::max<int64_t>(1, slice_elements / unit); }
 
     void run() {
-        std::vector<float>    values;
+        std::vector<float> values;
         std::vector<uint16_t> halves;
         while (result == outcome::good) {
             const int64_t first = next.fetch_add(units_per_slice());
@@ -69,7 +70,7 @@ struct row_converter {
         if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) {
             return outcome::not_finite;
         }
-        uint8_t *    out  = dst + size_t(first) * ggml_row_size(target, unit);
+        uint8_t * out     = dst + size_t(first) * ggml_row_size(target, unit);
         const size_t size = ggml_quantize_chunk(target, values.data(), out, 0, count, unit, nullptr);
         // The scales of the block types and the elements of F16 are 16-bit floats: a huge weight overflows them.
         return ggml_validate_row_data(target, out, size) ? outcome::good : outcome::out_of_range;
@@ -91,16 +92,22 @@ source_type source_type_from_name(const std::string & name) {
     throw error(error_code::invalid_option, format("source type is \"%s\"; use F32, F16 or BF16", name.c_str()));
 }
 
-size_t source_type_size(source_type type) { return type == source_type::f32 ? 4 : 2; }
+size_t source_type_size(source_type type) {
+    return type == source_type::f32 ? 4 : 2;
+}
+
+std::string tensor_type_name(ggml_type type) {
+    std::string name = ggml_type_name(type);
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return char(std::toupper(c)); });
+    return name;
+}
 
 ggml_type target_type_from_name(const std::string & name) {
     const auto accept = {GGML_TYPE_F32,  GGML_TYPE_F16,  GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q5_0,
                          GGML_TYPE_Q5_1, GGML_TYPE_Q4_0, GGML_TYPE_Q4_1, GGML_TYPE_Q6_K, GGML_TYPE_Q5_K,
                          GGML_TYPE_Q4_K, GGML_TYPE_Q3_K, GGML_TYPE_Q2_K};
     for (const ggml_type type : accept) {
-        std::string known = ggml_type_name(type);
-        std::transform(known.begin(), known.end(), known.begin(), [](unsigned char c) { return char(toupper(c)); });
-        if (known == name) {
+        if (tensor_type_name(type) == name) {
             return type;
         }
     }
@@ -110,11 +117,11 @@ ggml_type target_type_from_name(const std::string & name) {
 
 void convert_rows(const uint8_t * src, source_type source, int64_t n_rows, int64_t n_per_row, ggml_type target,
                   uint8_t * dst, int n_threads) {
-    const bool    in_blocks = ggml_blck_size(target) > 1;
-    const int64_t unit      = in_blocks ? n_per_row : 1;
+    const bool in_blocks = ggml_blck_size(target) > 1;
+    const int64_t unit   = in_blocks ? n_per_row : 1;
     row_converter work{src, source, n_rows * n_per_row / unit, unit, target, dst};
 
-    const int64_t            n_slices = (work.n_units + work.units_per_slice() - 1) / work.units_per_slice();
+    const int64_t n_slices = (work.n_units + work.units_per_slice() - 1) / work.units_per_slice();
     std::vector<std::thread> helpers;
     for (int64_t i = 1; i < std::min<int64_t>(n_threads, n_slices); ++i) {
         helpers.emplace_back([&work] { work.run(); });
@@ -128,8 +135,8 @@ void convert_rows(const uint8_t * src, source_type source, int64_t n_rows, int64
         throw error(error_code::model_format, "holds NaN or infinity; the checkpoint is damaged");
     }
     if (work.result == outcome::out_of_range) {
-        throw error(error_code::model_format,
-                    format("holds a value too large for the type %s; convert to BF16 or F32", ggml_type_name(target)));
+        throw error(error_code::model_format, format("holds a value too large for the type %s; convert to BF16 or F32",
+                                                     tensor_type_name(target).c_str()));
     }
 }
 

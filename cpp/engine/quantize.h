@@ -18,6 +18,9 @@ source_type source_type_from_name(const std::string & name);
 /** Bytes of one element. */
 size_t source_type_size(source_type type);
 
+/** The name that people know, e.g. "Q4_K" (ggml itself says "q4_K"). */
+std::string tensor_type_name(ggml_type type);
+
 /**
  * ggml's type of that name ("F32", "Q4_K", …; case matters). Throws error{invalid_option} for an unknown type and for
  * one that can only be made with an importance matrix.

@@ -51,7 +51,10 @@ export async function openCheckpoint(files: CheckpointFiles): Promise<Checkpoint
 /** As transformers looks for it: chat_template.json, chat_template.jinja, processor_config.json, tokenizer_config.json. */
 async function readChatTemplate(files: CheckpointFiles, names: Set<string>, configs: JsonReader[]) {
   if (names.has('chat_template.json')) {
-    const file = new JsonReader(parseObject(await files.readText('chat_template.json'), 'chat_template.json'), 'chat_template.json');
+    const file = new JsonReader(
+      parseObject(await files.readText('chat_template.json'), 'chat_template.json'),
+      'chat_template.json',
+    );
     return pickTemplate(file);
   }
   if (names.has('chat_template.jinja')) {

@@ -1,4 +1,4 @@
-import { CancelledError, InvalidOptionError, ModelFormatError } from '../errors.js';
+import { InvalidOptionError, toBllossomError } from '../errors.js';
 import type { NativeGgufWriter } from '../native/binding.js';
 import { loadNative } from '../native/load.js';
 import { type Checkpoint, openCheckpoint } from './checkpoint.js';
@@ -47,8 +47,8 @@ const PIECE_BYTES = 32 * 1024 * 1024;
 /**
  * Converts a Hugging Face checkpoint of a Mllama model to one GGUF file (docs/gguf.md).
  *
- * Rejects with InvalidOptionError, ModelNotFoundError, ModelFormatError, ModelUnsupportedError, IoError, CancelledError.
- * Whatever happens, no temporary file stays and an existing output is whole.
+ * Rejects with InvalidOptionError, ModelNotFoundError, ModelFormatError, ModelUnsupportedError, IoError, or with the
+ * signal's reason. Whatever happens, no temporary file stays and an existing output is whole.
  */
 export async function convertCheckpoint(options: ConversionOptions): Promise<ConversionReport> {
   const { source, output, type = 'Q4_K_M', threads = 0 } = options;
@@ -59,16 +59,26 @@ export async function convertCheckpoint(options: ConversionOptions): Promise<Con
   try {
     const { metadata, plan } = planConversion(checkpoint, type);
     const tensors = plan.map(({ name, type: stored, ne }) => ({ name, type: stored, ne }));
-    const writer = new (loadNative().GgufWriter)(output, metadata, tensors, threads);
+    const { GgufWriter } = loadNative();
+    const writer = await native(() => new GgufWriter(output, metadata, tensors, threads));
     try {
       await writeTensors(writer, checkpoint.tensors, plan, options);
-      await writer.finish();
+      await native(() => writer.finish());
     } finally {
       writer.abort();
     }
     return { output, type, ...summarize(plan), seconds: (performance.now() - started) / 1000 };
   } finally {
     await checkpoint.close();
+  }
+}
+
+/** A call of the addon, its failure typed. */
+async function native<T>(call: () => T | Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw toBllossomError(error);
   }
 }
 
@@ -98,10 +108,8 @@ async function writeTensors(
   let bytesDone = 0;
   for (const planned of plan) {
     for await (const { bytes, type } of pieces(source, planned)) {
-      if (signal?.aborted) {
-        throw new CancelledError('The conversion was cancelled', { cause: signal.reason });
-      }
-      await writer.write(bytes, type);
+      signal?.throwIfAborted();
+      await native(() => writer.write(bytes, type));
       bytesDone += 'tensor' in planned.source ? bytes.length : 0;
       onProgress?.({ tensor: planned.name, bytesDone, bytesTotal });
     }

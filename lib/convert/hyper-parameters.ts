@@ -175,7 +175,12 @@ function readVision(config: JsonReader, image: JsonReader): VisionParameters {
   divides(config, 'attention_heads', vision.headCount, 'hidden_size', vision.embeddingLength);
   divides(config, 'patch_size', vision.patchSize, 'image_size', vision.imageSize);
   below(config, 'intermediate_layers_indices', vision.intermediateLayers, vision.blockCount);
-  expect(config, 'vision_output_dim', config.integer('vision_output_dim', visionOutputLength(vision)), visionOutputLength(vision));
+  expect(
+    config,
+    'vision_output_dim',
+    config.integer('vision_output_dim', visionOutputLength(vision)),
+    visionOutputLength(vision),
+  );
   for (const [rows, cols] of vision.aspectRatios) {
     if (rows * cols > vision.maxTiles) {
       throw config.wrong('supported_aspect_ratios', [rows, cols], `of at most ${vision.maxTiles} tiles`);

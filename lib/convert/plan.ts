@@ -1,8 +1,8 @@
 import { ModelFormatError, ModelUnsupportedError } from '../errors.js';
 import {
   type HyperParameters,
-  textHeadSize,
   type TextParameters,
+  textHeadSize,
   type VisionParameters,
   visionOutputLength,
   visionPositions,
@@ -232,11 +232,19 @@ function planVision(plan: Planner, vision: VisionParameters): void {
 
 function planVisionLayer(plan: Planner, vision: VisionParameters, to: string, from: string): void {
   const { embeddingLength: width, feedForwardLength: inner } = vision;
-  for (const [norm, source] of [['attn_norm', 'input_layernorm'], ['ffn_norm', 'post_attention_layernorm']]) {
+  for (const [norm, source] of [
+    ['attn_norm', 'input_layernorm'],
+    ['ffn_norm', 'post_attention_layernorm'],
+  ]) {
     plan.take(`${to}${norm}.weight`, `${from}${source}.weight`, [width], 'vector');
     plan.take(`${to}${norm}.bias`, `${from}${source}.bias`, [width], 'vector');
   }
-  for (const [name, source] of [['q', 'q'], ['k', 'k'], ['v', 'v'], ['output', 'o']]) {
+  for (const [name, source] of [
+    ['q', 'q'],
+    ['k', 'k'],
+    ['v', 'v'],
+    ['output', 'o'],
+  ]) {
     plan.take(`${to}attn_${name}.weight`, `${from}self_attn.${source}_proj.weight`, [width, width], 'vision matrix');
   }
   plan.take(`${to}ffn_up.weight`, `${from}mlp.fc1.weight`, [inner, width], 'vision matrix');

@@ -76,7 +76,13 @@ function checkKind(file: JsonReader, model: JsonReader): void {
   const pre = file.child('pre_tokenizer');
   const steps = pre.value('type') === 'Sequence' ? pre.value('pretokenizers') : undefined;
   const [split, bytes, ...others] = Array.isArray(steps) ? steps : [];
-  if (!isObject(split) || !isObject(bytes) || others.length > 0 || split.type !== 'Split' || bytes.type !== 'ByteLevel') {
+  if (
+    !isObject(split) ||
+    !isObject(bytes) ||
+    others.length > 0 ||
+    split.type !== 'Split' ||
+    bytes.type !== 'ByteLevel'
+  ) {
     throw refuse('a pre-tokenizer other than Split and ByteLevel');
   }
   const pattern = isObject(split.pattern) ? split.pattern.Regex : undefined;
@@ -158,7 +164,9 @@ function specialIds(checkpoint: Checkpoint, ids: ReadonlyMap<string, number>, to
   const stops = [...candidates('eos'), ...turnEnds];
   const [eosId] = stops;
   if (bosId === undefined || eosId === undefined) {
-    throw new ModelFormatError(`The checkpoint names no ${bosId === undefined ? 'bos' : 'eos'} token of its vocabulary`);
+    throw new ModelFormatError(
+      `The checkpoint names no ${bosId === undefined ? 'bos' : 'eos'} token of its vocabulary`,
+    );
   }
   const stopIds = [...new Set(stops)].sort((a, b) => a - b);
   return { bosId, eosId, paddingId: candidates('pad')[0] ?? eosId, stopIds };

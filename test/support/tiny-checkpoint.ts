@@ -116,7 +116,10 @@ function addVisionShapes(shapes: Map<string, number[]>): void {
     set(`layernorm_${stage}.weight`, [width]);
     set(`layernorm_${stage}.bias`, [width]);
   }
-  for (const [kind, count] of [['transformer', layers], ['global_transformer', globalLayers]] as const) {
+  for (const [kind, count] of [
+    ['transformer', layers],
+    ['global_transformer', globalLayers],
+  ] as const) {
     for (let layer = 0; layer < count; layer++) {
       const at = `${kind}.layers.${layer}.`;
       for (const part of ['q', 'k', 'v', 'o']) {
