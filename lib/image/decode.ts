@@ -9,7 +9,7 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 
 import { BllossomError, ImageDecodeError, ImageLimitError } from '../errors.js';
-import { SUPPORTED_FORMATS, sniffFormat } from './format.js';
+import { type ImageFormat, SUPPORTED_FORMATS, sniffFormat } from './format.js';
 import { IMAGE_LIMITS, type ImageLimits } from './limits.js';
 import { cmyk, convertPixels, grey16, type PixelConverter, rgbaOnWhite } from './pixels.js';
 import { type EncodedSource, readSource, type UrlFetcher } from './source.js';
@@ -64,62 +64,69 @@ async function decodeBytes(bytes: Buffer, limits: ImageLimits): Promise<RgbImage
   const header = await sharp(bytes, { ...STRICT, limitInputPixels: false }).metadata();
   checkSize(header, limits);
 
-  // Pillow reads 16-bit grey with an alpha channel (PNG colour type 4) by its high bytes, without one as it is.
-  const clampsGrey = header.space === 'grey16' && !(format === 'png' && bytes[PNG_COLOUR_TYPE] === GREY_WITH_ALPHA);
   const pipeline = sharp(bytes, { ...STRICT, limitInputPixels: limits.maxPixels }).timeout({
     seconds: limits.maxSeconds,
   });
-  return decodeSamples(pipeline.autoOrient(), clampsGrey ? 'grey16' : header.space, limits);
+  return decodeSamples(pipeline.autoOrient(), sampleKind(bytes, format, header), limits);
 }
+
+/** How the samples have to be read to come out as Pillow reads them. */
+type SampleKind = 'rgb' | 'cmyk' | 'grey16';
+
+function sampleKind(bytes: Buffer, format: ImageFormat, { space }: Metadata): SampleKind {
+  if (space === 'cmyk') return 'cmyk';
+  // Pillow takes the high bytes of 16-bit samples, except of grey without an alpha channel.
+  const hasAlphaChannel = format === 'png' && bytes[PNG_COLOUR_TYPE] === PNG_GREY_AND_ALPHA;
+  return space === 'grey16' && !hasAlphaChannel ? 'grey16' : 'rgb';
+}
+
+const PNG_COLOUR_TYPE = 25;
+const PNG_GREY_AND_ALPHA = 4;
 
 /** `failOn: 'error'`: truncated data is an error, a decoder's warning is not. */
 const STRICT: SharpOptions = { failOn: 'error', ignoreIcc: true, pages: 1 };
 
-const PNG_COLOUR_TYPE = 25;
-const GREY_WITH_ALPHA = 4;
-
 async function decodePipeline(pipeline: Sharp, limits: ImageLimits): Promise<RgbImage> {
   const input = pipeline.clone();
   checkSize(await input.metadata(), limits);
-  return decodeSamples(input.timeout({ seconds: limits.maxSeconds }).autoOrient(), 'srgb', limits);
+  return decodeSamples(input.timeout({ seconds: limits.maxSeconds }).autoOrient(), 'rgb', limits);
 }
 
-async function decodeSamples(pipeline: Sharp, space: string | undefined, limits: ImageLimits): Promise<RgbImage> {
-  const { data, info } = await inSpace(pipeline, space).toBuffer({ resolveWithObject: true });
-  const { width, height, channels } = info;
-  checkSize(info, limits);
+async function decodeSamples(pipeline: Sharp, kind: SampleKind, limits: ImageLimits): Promise<RgbImage> {
+  const { data, info } = await asRaw(pipeline, kind).toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  checkSize(info, limits); // again: a pipeline may have enlarged its input
 
-  const pixels = width * height;
+  const channels: number = info.channels;
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (space !== 'cmyk' && space !== 'grey16' && (channels as number) === 3) return { rgb: bytes, width, height };
-
-  const convert = converterFor(space, channels, bytes);
+  if (kind === 'rgb' && channels === 3) return { rgb: bytes, width, height };
+  const convert = converterFor(kind, channels, bytes);
   if (convert === null) {
     throw new ImageDecodeError(
-      `The image has ${channels} channels (${space}). Use grey, RGB or CMYK, with alpha or without.`,
+      `The image has ${channels} channels of kind ${kind}. Use grey, RGB or CMYK, with alpha or not.`,
     );
   }
-  return { rgb: await convertPixels(pixels, convert), width, height };
+  return { rgb: await convertPixels(width * height, convert), width, height };
 }
 
-function inSpace(pipeline: Sharp, space: string | undefined): Sharp {
-  switch (space) {
+function asRaw(pipeline: Sharp, kind: SampleKind): Sharp {
+  switch (kind) {
     case 'cmyk':
       return pipeline.pipelineColourspace('cmyk').toColourspace('cmyk').raw();
     case 'grey16':
       return pipeline.pipelineColourspace('grey16').toColourspace('grey16').raw({ depth: 'ushort' });
-    default:
+    case 'rgb':
       return pipeline.toColourspace('srgb').raw();
   }
 }
 
-function converterFor(space: string | undefined, channels: number, bytes: Uint8Array): PixelConverter | null {
-  if (space === 'grey16' && (channels === 1 || channels === 2)) {
+function converterFor(kind: SampleKind, channels: number, bytes: Uint8Array): PixelConverter | null {
+  if (kind === 'grey16') {
     // A copy: the bytes may lie at an odd address.
-    return grey16(new Uint16Array(bytes.slice().buffer), channels);
+    return channels === 1 || channels === 2 ? grey16(new Uint16Array(bytes.slice().buffer), channels) : null;
   }
   if (channels !== 4) return null;
-  return space === 'cmyk' ? cmyk(bytes) : rgbaOnWhite(bytes);
+  return kind === 'cmyk' ? cmyk(bytes) : rgbaOnWhite(bytes);
 }
 
 function checkSize({ width, height }: Pick<Metadata, 'width' | 'height'>, limits: ImageLimits): void {

@@ -54,8 +54,8 @@ export function grey16(source: Uint16Array, channels: 1 | 2): PixelConverter {
   };
 }
 
-/** Pixels converted in one turn of the event loop: a few milliseconds. */
-const SLICE = 1 << 19;
+/** Pixels converted in one turn of the event loop: a millisecond or two. */
+const SLICE = 1 << 17;
 
 /** Runs a converter over a whole image without holding the event loop. Returns [pixels][3]. */
 export async function convertPixels(pixels: number, convert: PixelConverter): Promise<Uint8Array> {
