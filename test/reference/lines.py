@@ -4,7 +4,11 @@ import unicodedata
 
 import numpy as np
 
+from tokenizer import CORPUS
+
 COUNT = 1200
+
+LEARNED = sorted(set(CORPUS.read_text(encoding="utf-8").split()))  # words the tokenizers know
 
 KOREAN = ["그림", "사진을", "설명해", "주세요", "하늘", "바다가", "아름답습니다", "오늘은", "날씨가", "맑고", "고양이", "강아지와",
           "도서관에서", "읽었다", "값은", "얼마인가요", "첫째", "둘째", "뷁", "ㅋㅋㅋ", "ㅠㅠ", "가나다라마바사", "안녕하세요", "괜찮아요"]
@@ -36,10 +40,10 @@ def plain() -> list[str]:
     """COUNT different lines without any text of a special token."""
     rng = np.random.default_rng(20240726)
     nfd = [unicodedata.normalize("NFD", word) for word in KOREAN]
-    pools = [KOREAN, ENGLISH, NUMBERS, MARKS, EMOJI, OTHER, nfd, INVISIBLE, CODE]
+    pools = [LEARNED, KOREAN, ENGLISH, NUMBERS, MARKS, EMOJI, OTHER, nfd, INVISIBLE, CODE]
     lines = dict.fromkeys(["", " ", "\n", "가", "a", *CODE, *(s * 3 for s in SPACES), *INVISIBLE])
     while len(lines) < COUNT:
-        # a line draws from two or three pools, so that kinds meet; joined mostly by blanks, sometimes by nothing
+        # a line draws from one to three pools, so that kinds meet; joined mostly by blanks, sometimes by nothing
         chosen = rng.choice(len(pools), int(rng.integers(1, 4)), replace=False, p=WEIGHTS)
         parts = []
         for _ in range(int(rng.integers(1, 9))):
@@ -51,4 +55,4 @@ def plain() -> list[str]:
 
 
 JOINS = [" ", " ", " ", " ", "", "", *SPACES[1:]]
-WEIGHTS = [0.26, 0.2, 0.12, 0.12, 0.06, 0.06, 0.06, 0.06, 0.06]
+WEIGHTS = [0.2, 0.16, 0.1, 0.12, 0.12, 0.06, 0.06, 0.06, 0.06, 0.06]

@@ -38,7 +38,7 @@ def make_preprocess(args: argparse.Namespace) -> None:
 def make_tokens(args: argparse.Namespace) -> None:
     import tokens
 
-    tokens.make(args.out, FIXTURES / "goldens")
+    tokens.make(args.out)
 
 
 def parse() -> argparse.Namespace:
@@ -59,7 +59,7 @@ def parse() -> argparse.Namespace:
     command.add_argument("--out", type=Path, default=FIXTURES / "preprocess", help="folder to write")
     command.set_defaults(run=make_preprocess)
 
-    command = commands.add_parser("tokens", help="lines of text and their ids, by the tokenizers of the goldens")
+    command = commands.add_parser("tokens", help="lines of text, their ids, and the tokenizers")
     command.add_argument("--out", type=Path, default=FIXTURES / "tokens", help="folder to write")
     command.set_defaults(run=make_tokens)
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""Token goldens: what Hugging Face `tokenizers` makes of lines.py with the tokenizers of the golden checkpoints."""
+"""Token goldens: what Hugging Face `tokenizers` makes of lines.py with two tokenizers."""
 
 import json
 import shutil
@@ -6,27 +6,24 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+import checkpoint
 import lines
+from configurations import VOCABULARIES
 
-CONFIGURATIONS = ("a", "b")  # ignore_merges true and false
 
-
-def make(path: Path, goldens: Path) -> None:
-    """Writes tokens.json into `path`; `goldens` holds the golden folders, their tokenizers are used."""
+def make(path: Path) -> None:
+    """Writes tokens.json and a checkpoint folder per tokenizer into `path`, replacing what is there."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     groups = {"plain": lines.plain(), "special_looking": lines.SPECIAL_LOOKING, "folding": lines.FOLDING}
-    tokenizers = {name: Tokenizer.from_file(str(goldens / name / "checkpoint/tokenizer.json")) for name in CONFIGURATIONS}
-    out = {
-        "format": 1,
-        "lines": groups,
-        "ids": {name: {group: encode(t, texts, parse=False) for group, texts in groups.items()}
-                for name, t in tokenizers.items()},
-        "parsed_ids": {name: {"special_looking": encode(t, lines.SPECIAL_LOOKING, parse=True)}
-                       for name, t in tokenizers.items()},
-    }
-    for name, tokenizer in tokenizers.items():
-        check_round_trip(tokenizer, groups, out["ids"][name])
+    out = {"format": 1, "lines": groups, "tokenizers": []}
+    for config in VOCABULARIES:
+        checkpoint.write(path / config.name, config, seed=1)
+        tokenizer = Tokenizer.from_file(str(path / config.name / "tokenizer.json"))
+        ids = {group: encode(tokenizer, texts, parse=False) for group, texts in groups.items()}
+        check_round_trip(tokenizer, groups, ids)
+        parsed = {"special_looking": encode(tokenizer, lines.SPECIAL_LOOKING, parse=True)}
+        out["tokenizers"].append({"checkpoint": config.name, "ids": ids, "parsed_ids": parsed})
     text = json.dumps(out, ensure_ascii=True, separators=(",", ":")).replace("],[", "],\n[").replace('","', '",\n"')
     (path / "tokens.json").write_text(text + "\n", encoding="utf-8")
     print(f"tokens: {sum(map(len, groups.values()))} lines, {len(text)} bytes")
