@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from safetensors.torch import save_file
 
 import tokenizer
 from configurations import ASPECT_RATIOS, MAX_TILES, PATCH, Configuration
+
+Adjust = Callable[[dict[str, torch.Tensor]], None]
 
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 DTYPE_NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
@@ -23,14 +26,20 @@ NAMES = {
 }
 
 
-def write(folder: Path, config: Configuration, seed: int, corpus: Path = tokenizer.CORPUS) -> dict[str, torch.Tensor]:
-    """Writes every file of the folder and returns the weights as stored, by canonical name (see `weights`)."""
+def write(folder: Path, config: Configuration, seed: int, adjust: Adjust | None = None) -> dict[str, torch.Tensor]:
+    """Writes every file of the folder and returns the weights as stored, by canonical name (see `weights`).
+
+    adjust: changes the weights in place before they are stored.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.write(folder, config.normal_tokens, config.ignore_merges, config.template_file, corpus)
+    tokenizer.write(folder, config.normal_tokens, config.ignore_merges, config.template_file)
     tokenizer.dump(folder / "config.json", model_config(config))
     tokenizer.dump(folder / "generation_config.json", generation_config(config))
     tokenizer.dump(folder / "preprocessor_config.json", preprocessor_config(config))
-    stored = {name: value.to(DTYPES[config.dtype]) for name, value in weights(config, seed).items()}
+    drawn = weights(config, seed)
+    if adjust:
+        adjust(drawn)
+    stored = {name: value.to(DTYPES[config.dtype]) for name, value in drawn.items()}
     write_tensors(folder, config, stored)
     return stored
 

@@ -1,7 +1,7 @@
 """The configurations goldens are made for: four named ones, and a tiny random one for any seed."""
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +107,13 @@ NAMED = {
         ),
     ]
 }
+
+# Not for logits: the smallest model around a larger vocabulary, for the token goldens.
+VOCABULARY = Configuration(
+    name="ignore-merges", head_dim=16, heads=2, kv_heads=1, ffn=32, layers=2, cross_layers=(1,), tied=True,
+    vision_heads=1, vision_ffn=32, vision_layers=2, intermediates=(1,), normal_tokens=1500,
+)
+VOCABULARIES = [VOCABULARY, replace(VOCABULARY, name="apply-merges", ignore_merges=False)]
 
 
 def random_configuration(seed: int) -> Configuration:

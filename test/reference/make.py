@@ -29,6 +29,18 @@ def make_goldens(args: argparse.Namespace) -> None:
     goldens.make(out, config, seed, cases.ALL, args.intermediates)
 
 
+def make_preprocess(args: argparse.Namespace) -> None:
+    import preprocess
+
+    preprocess.make(args.out)
+
+
+def make_tokens(args: argparse.Namespace) -> None:
+    import tokens
+
+    tokens.make(args.out)
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -42,6 +54,14 @@ def parse() -> argparse.Namespace:
                          help="which state of a local vision layer its index means (README.md)")
     command.add_argument("--out", type=Path, help="folder to write (default: test/fixtures/goldens)")
     command.set_defaults(run=make_goldens)
+
+    command = commands.add_parser("preprocess", help="pictures of every kind and their canvases; sizes")
+    command.add_argument("--out", type=Path, default=FIXTURES / "preprocess", help="folder to write")
+    command.set_defaults(run=make_preprocess)
+
+    command = commands.add_parser("tokens", help="lines of text, their ids, and the tokenizers")
+    command.add_argument("--out", type=Path, default=FIXTURES / "tokens", help="folder to write")
+    command.set_defaults(run=make_tokens)
     return parser.parse_args()
 
 

@@ -20,8 +20,9 @@ PAD = "<|finetune_right_pad_id|>"
 EOT = "<|eot_id|>"
 SPECIALS = [BOS, EOS, PAD, "<|start_header_id|>", "<|end_header_id|>", "<|eom_id|>", EOT, "<|python_tag|>"]
 
-# Tokens that lose their merge: only `ignore_merges` can still produce them, so the flag shows in the ids.
-UNREACHABLE = 12
+# Of the whole words among the tokens, one in so many loses its merge: only `ignore_merges` still gives it, so that the flag
+# shows in the ids.
+UNREACHABLE = 4
 
 CHAT_TEMPLATE = """{{- bos_token }}
 {%- for message in messages %}
@@ -54,7 +55,7 @@ def special_ids(n_normal: int) -> dict[str, int]:
     return {text: n_normal + i for i, text in enumerate([*SPECIALS, IMAGE])}
 
 
-def train(n_normal: int, ignore_merges: bool, corpus: Path = CORPUS) -> dict:
+def train(n_normal: int, ignore_merges: bool) -> dict:
     """tokenizer.json as a dictionary: 256 byte tokens and learned merges (`n_normal` together), then the specials."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
@@ -65,7 +66,7 @@ def train(n_normal: int, ignore_merges: bool, corpus: Path = CORPUS) -> dict:
     trainer = trainers.BpeTrainer(
         vocab_size=n_normal, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), show_progress=False
     )
-    tokenizer.train_from_iterator(corpus.read_text(encoding="utf-8").splitlines(), trainer)
+    tokenizer.train_from_iterator(CORPUS.read_text(encoding="utf-8").splitlines(), trainer)
     tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in [*SPECIALS, IMAGE]])
     bos = n_normal + SPECIALS.index(BOS)
     tokenizer.post_processor = processors.Sequence([
@@ -77,23 +78,31 @@ def train(n_normal: int, ignore_merges: bool, corpus: Path = CORPUS) -> dict:
     if len(model["vocab"]) != n_normal:
         raise ValueError(f"the corpus gives {len(model['vocab'])} tokens, {n_normal} were asked for: enlarge the corpus")
     model["ignore_merges"] = ignore_merges
-    model["merges"] = without_last_leaves(model["merges"])
+    model["merges"] = without_some_words(model["merges"])
     return description
 
 
-def without_last_leaves(merges: list[list[str]]) -> list[list[str]]:
-    """Drops the last UNREACHABLE merges whose product no other merge uses."""
+def texts(n_normal: int, ignore_merges: bool) -> dict[int, str | None]:
+    """What every normal token stands for; None where its bytes are not whole characters."""
+    tokenizer = Tokenizer.from_str(json.dumps(train(n_normal, ignore_merges)))
+    decoded = {i: tokenizer.decode([i], skip_special_tokens=False) for i in range(n_normal)}
+    return {i: None if "\ufffd" in text else text for i, text in decoded.items()}
+
+
+def without_some_words(merges: list[list[str]]) -> list[list[str]]:
+    """Drops one in UNREACHABLE of the merges that make a word with its leading blank and that no other merge uses."""
     used = {part for pair in merges for part in pair}
-    leaves = [i for i, pair in enumerate(merges) if "".join(pair) not in used][-UNREACHABLE:]
-    return [pair for i, pair in enumerate(merges) if i not in leaves]
+    words = [i for i, pair in enumerate(merges) if pair[0].startswith("Ġ") and "".join(pair) not in used]
+    dropped = set(words[::UNREACHABLE])
+    return [pair for i, pair in enumerate(merges) if i not in dropped]
 
 
-def write(folder: Path, n_normal: int, ignore_merges: bool, template_file: str, corpus: Path = CORPUS) -> None:
+def write(folder: Path, n_normal: int, ignore_merges: bool, template_file: str) -> None:
     """Writes the tokenizer files.
 
     template_file: where the chat template goes: `chat_template.json`, `chat_template.jinja` or `tokenizer_config.json`.
     """
-    dump(folder / "tokenizer.json", train(n_normal, ignore_merges, corpus))
+    dump(folder / "tokenizer.json", train(n_normal, ignore_merges))
     config = {
         "added_tokens_decoder": {
             str(index): {
