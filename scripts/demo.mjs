@@ -19,8 +19,10 @@ function run(program, args) {
 if (!existsSync(cli)) run(npm, ['run', '--silent', 'build:ts']);
 run(process.execPath, [path.join(root, 'scripts', 'install.mjs')]);
 
-const given = process.argv.slice(2);
-const prompt = given.includes('--prompt') ? [] : ['--prompt', '이 그림에 무엇이 있나요?'];
-const demo = ['models/demo.png', '--model', 'models/demo.gguf', ...prompt, '--verbose', ...given];
+// The last of a repeated option counts, so what is given on the command line replaces what stands here.
+const demo = [
+  ...['models/demo.png', '--model', 'models/demo.gguf', '--prompt', '이 그림에 무엇이 있나요?', '--verbose'],
+  ...process.argv.slice(2),
+];
 console.log(`$ bllossom vision ${demo.map((word) => (/[\s?]/.test(word) ? JSON.stringify(word) : word)).join(' ')}`);
 run(process.execPath, [cli, 'vision', ...demo]);
