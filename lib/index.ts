@@ -11,6 +11,12 @@ export type {
   QuantizationSection,
 } from './config-schema.js';
 export {
+  type ConversionOptions,
+  type ConversionProgress,
+  type ConversionReport,
+  convertCheckpoint,
+} from './convert/convert.js';
+export {
   BackendError,
   BllossomError,
   CancelledError,
