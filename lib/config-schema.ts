@@ -1,6 +1,7 @@
 /** Every key of the configuration: its default, its spelling in YAML and the values it takes. */
 
 import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkText, fail, type NumberRange } from './check.js';
+import { CONVERSION_TYPES } from './convert/types.js';
 
 export interface ModelSection {
   /** Name on the hub; looked for in `paths.cacheDir`. */
@@ -96,14 +97,13 @@ const optional = (field: Field): Field => ({
   initial: null,
   check: (name, value) => (value === null ? null : field.check(name, value)),
 });
-const choice = (initial: string, choices: string[], yaml?: string): Field => ({
+const choice = (initial: string, choices: readonly string[], yaml?: string): Field => ({
   initial,
   check: (name, value) => checkOneOf(name, value, choices),
   ...(yaml && { yaml }),
 });
 
 const DTYPES = ['bfloat16', 'float16', 'float32', 'auto'];
-export const QUANTIZATION_TYPES = ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_K_M'];
 
 export const SCHEMA: { [S in SectionName]: { [K in keyof ConfigSections[S]]: Field } } = {
   model: {
@@ -115,7 +115,7 @@ export const SCHEMA: { [S in SectionName]: { [K in keyof ConfigSections[S]]: Fie
     trustRemoteCode: flag(false),
   },
   quantization: {
-    type: choice('Q4_K_M', QUANTIZATION_TYPES),
+    type: choice('Q4_K_M', CONVERSION_TYPES),
     loadIn4bit: flag(true, 'load_in_4bit'),
     loadIn8bit: flag(false, 'load_in_8bit'),
     bnb4bitQuantType: choice('nf4', ['nf4', 'fp4'], 'bnb_4bit_quant_type'),
