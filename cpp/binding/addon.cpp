@@ -21,10 +21,10 @@ static Napi::Value error_codes(const Napi::CallbackInfo & info) {
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("systemInfo", Napi::Function::New<system_info>(env, "systemInfo"));
     exports.Set("errorCodes", Napi::Function::New<error_codes>(env, "errorCodes"));
-    exports.Set("readGguf", Napi::Function::New<read_gguf>(env, "readGguf"));
     exports.Set("tileImage", Napi::Function::New<tile_image>(env, "tileImage"));
     exports.Set("Engine", engine_wrap::define(env));
-    exports.Set("GgufWriter", gguf_writer_wrap::define(env));
+    gguf_writer_wrap::init(env, exports);
+    init_read_gguf(env, exports);
     return exports;
 }
 
