@@ -18,7 +18,7 @@ constexpr size_t max_merge_bytes       = 2048;
 constexpr size_t max_template_bytes    = 1 << 20;
 constexpr size_t max_stop_tokens       = 256;
 constexpr int32_t min_token_type       = 1; // normal
-constexpr int32_t max_token_type       = 5; // unused; 6 (byte) is not for BPE: libllama aborts on it
+constexpr int32_t max_token_type       = 5; // unused; libllama takes the text of type 6 (byte) for "<0xNN>" unseen
 constexpr uint32_t smallest_of_size[5] = {0, 0, 0x80, 0x800, 0x10000};
 
 /** Bytes of the UTF-8 sequence that begins with this byte; 0 for a byte that begins none. */
