@@ -256,5 +256,10 @@ export interface NativeBinding {
     canvas: { rows: number; cols: number; tile: number },
   ): Promise<Uint8Array>;
   Engine: new (onEvents: (events: NativeEvent[]) => void) => NativeEngine;
-  GgufWriter: new (path: string, metadata: NativeMetadataEntry[], tensors: NativeTensorPlan[], threads: number) => NativeGgufWriter;
+  GgufWriter: new (
+    path: string,
+    metadata: NativeMetadataEntry[],
+    tensors: NativeTensorPlan[],
+    threads: number,
+  ) => NativeGgufWriter;
 }
