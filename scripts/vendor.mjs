@@ -24,9 +24,18 @@ class VendorError extends Error {}
 /** Runs a program and returns its output; a failure becomes a VendorError that says what to do. */
 function run(program, args, { hint, ...options } = {}) {
   try {
-    return execFileSync(program, args, { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    return execFileSync(program, args, {
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...options,
+    });
   } catch (error) {
-    const detail = String(error.stderr || error.message).trim().split('\n').slice(-6).join('\n  ');
+    const detail = String(error.stderr || error.message)
+      .trim()
+      .split('\n')
+      .slice(-6)
+      .join('\n  ');
     throw new VendorError(`\`${program} ${args.slice(0, 3).join(' ')}\` failed.\n  ${detail}\n${hint ?? ''}`);
   }
 }
@@ -57,10 +66,14 @@ function download(into) {
 function unpack(tarball, into, scratch) {
   run('tar', ['-xzf', tarball, '-C', scratch, pin.bundle]);
   const git = path.join(scratch, 'git');
-  run('git', ['clone', '--quiet', '--bare', path.join(scratch, pin.bundle), git], { hint: 'Unpacking needs `git` on the PATH.' });
+  run('git', ['clone', '--quiet', '--bare', path.join(scratch, pin.bundle), git], {
+    hint: 'Unpacking needs `git` on the PATH.',
+  });
   const actual = run('git', ['--git-dir', git, 'rev-parse', 'HEAD^{tree}']).trim();
   if (actual !== pin.tree) {
-    throw new VendorError(`The sources inside ${pin.package} are not the pinned ones: git tree ${actual}, vendor/pin.json says ${pin.tree}.`);
+    throw new VendorError(
+      `The sources inside ${pin.package} are not the pinned ones: git tree ${actual}, vendor/pin.json says ${pin.tree}.`,
+    );
   }
   const archive = path.join(scratch, 'tree.tar');
   // `:(glob)` keeps `*` inside one folder, so that backends we do not build are left out.

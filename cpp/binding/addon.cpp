@@ -1,18 +1,35 @@
-// What the addon exports: lib/native/binding.ts.
+// The exports of the addon: NativeBinding of lib/native/binding.ts.
 
+#include "engine-wrap.h"
 #include "gguf-writer-wrap.h"
 #include "read-gguf.h"
+#include "system-info-wrap.h"
+#include "tile-image.h"
 
 #include <napi.h>
 
-namespace {
+namespace bllossom {
 
-Napi::Object init(Napi::Env env, Napi::Object exports) {
-    bllossom::gguf_writer_wrap::init(env, exports);
-    bllossom::init_read_gguf(env, exports);
+static Napi::Value error_codes(const Napi::CallbackInfo & info) {
+    Napi::Array codes = Napi::Array::New(info.Env(), n_error_codes);
+    for (uint32_t i = 0; i < n_error_codes; i++) {
+        codes.Set(i, error_code_name(error_code(i)));
+    }
+    return codes;
+}
+
+static Napi::Object init(Napi::Env env, Napi::Object exports) {
+    exports.Set("systemInfo", Napi::Function::New<system_info>(env, "systemInfo"));
+    exports.Set("errorCodes", Napi::Function::New<error_codes>(env, "errorCodes"));
+    exports.Set("readGguf", Napi::Function::New<read_gguf>(env, "readGguf"));
+    exports.Set("tileImage", Napi::Function::New<tile_image>(env, "tileImage"));
+    exports.Set("Engine", engine_wrap::define(env));
+    exports.Set("GgufWriter", gguf_writer_wrap::define(env));
     return exports;
 }
 
-} // namespace
+} // namespace bllossom
 
-NODE_API_MODULE(bllossom, init)
+static Napi::Object init_addon(Napi::Env env, Napi::Object exports) { return bllossom::init(env, exports); }
+
+NODE_API_MODULE(bllossom, init_addon)

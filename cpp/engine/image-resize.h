@@ -1,5 +1,5 @@
 #pragma once
-// Pillow's antialiased bilinear resize for 8-bit RGB, bit for bit (Pillow src/libImaging/Resample.c).
+// Pillow's antialiased bilinear resize for 8-bit RGB, bit for bit (Pillow 13, src/libImaging/Resample.c).
 
 #include <cstdint>
 #include <vector>
@@ -13,8 +13,9 @@ struct image_u8 {
 };
 
 /**
- * Resizes to width x height. Separable triangle filter whose support grows with the reduction; horizontal pass first,
- * rounded to 8 bits in between, 22-bit fixed point coefficients; a pass whose size does not change is skipped.
+ * Resizes to width x height. Separable triangle filter whose support grows with the reduction; 22-bit fixed point
+ * coefficients, rounded to 8 bits between the passes; a pass whose size does not change is skipped. The horizontal
+ * pass comes first unless the height shrinks by more than twice the pixels that the width does (Pillow 13).
  * All sides must be at least 1. src: [src_height][src_width][3], src_width * src_height * 3 bytes.
  */
 image_u8 resize_bilinear(const uint8_t * src, int32_t src_width, int32_t src_height, int32_t width, int32_t height);

@@ -11,6 +11,7 @@
 #include <future>
 #include <map>
 #include <new>
+#include <system_error>
 
 namespace bllossom {
 
@@ -72,16 +73,15 @@ class model_loader {
     }
 
     void create_tensors() {
-        const auto placement = place_weights(backends_, plan_, options_.n_gpu_layers);
-        for (size_t i = 0; i < plan_.size(); i++) {
-            if (placement[i] == nullptr) {
+        place_weights(backends_, options_.n_gpu_layers, plan_);
+        for (const auto & planned : plan_) {
+            if (planned.use == tensor_use::gate) {
                 continue;
             }
-            const gguf_tensor & source = *plan_[i].source;
-            ggml_tensor * tensor =
-                ggml_new_tensor(group_of(placement[i]).ctx, source.type, source.n_dims, source.ne.data());
-            ggml_set_name(tensor, source.name.c_str());
-            *plan_[i].slot = tensor;
+            const gguf_tensor & source = *planned.source;
+            ggml_context * ctx         = group_of(planned.buffer_type).ctx;
+            *planned.slot              = ggml_new_tensor(ctx, source.type, source.n_dims, source.ne.data());
+            ggml_set_name(*planned.slot, source.name.c_str());
         }
     }
 
@@ -128,14 +128,12 @@ class model_loader {
 
     // --- reading ---------------------------------------------------------------------------------------------
 
-    /** Whether the file's bytes can be read straight into the tensor. */
-    static bool is_direct(const ggml_tensor * tensor) { return ggml_backend_buffer_is_host(tensor->buffer); }
-
-    /** Room for the largest tensor that is not in plain host memory: repacking takes a tensor as a whole. */
+    /** Room for the largest tensor that is not read in place: repacking takes a tensor as a whole. */
     size_t staging_bytes() const {
         uint64_t bytes = 0;
         for (const auto & planned : plan_) {
-            bytes = std::max(bytes, planned.source->bytes);
+            const bool staged = planned.use != tensor_use::gate && !ggml_backend_buft_is_host(planned.buffer_type);
+            bytes             = std::max(bytes, staged ? planned.source->bytes : 0);
         }
         return bytes;
     }
@@ -193,11 +191,10 @@ class model_loader {
             return;
         }
         ggml_tensor * tensor = *planned.slot;
-        if (is_direct(tensor)) {
+        if (ggml_backend_buffer_is_host(tensor->buffer)) {
             read_checked(source, static_cast<char *>(tensor->data));
             return;
         }
-        staging.resize(std::max(staging.size(), size_t(source.bytes)));
         read_checked(source, staging.data());
         ggml_backend_tensor_set(tensor, staging.data(), 0, size_t(source.bytes));
     }
@@ -206,7 +203,7 @@ class model_loader {
     void read_tensors() {
         std::sort(plan_.begin(), plan_.end(),
                   [](const auto & a, const auto & b) { return a.source->offset < b.source->offset; });
-        std::vector<char> staging;
+        std::vector<char> staging(staging_bytes());
         report(0);
         for (const auto & planned : plan_) {
             read_tensor(planned, staging);
@@ -229,6 +226,8 @@ std::unique_ptr<model> load_model(const backend_set & backends, const load_optio
         return model_loader(backends, options).load();
     } catch (const std::bad_alloc &) {
         throw error(error_code::out_of_memory, format("memory ran out while %s was loaded", options.path.c_str()));
+    } catch (const std::system_error & e) { // of std::async
+        throw error(error_code::out_of_memory, format("no thread can be started to check weights: %s", e.what()));
     }
 }
 

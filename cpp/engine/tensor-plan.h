@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-struct ggml_tensor;
+#include <ggml-backend.h>
 
 namespace bllossom {
 
@@ -39,7 +39,8 @@ struct planned_tensor {
     ggml_tensor ** slot = nullptr; // null for gates
     float * gate        = nullptr; // gates only
 
-    const gguf_tensor * source = nullptr; // set by match_tensors
+    const gguf_tensor * source             = nullptr; // set by match_tensors
+    ggml_backend_buffer_type_t buffer_type = nullptr; // set by place_weights; null for gates
 };
 
 /** Sizes the layer vectors of both weights and plans every tensor; the slots point into the two. */

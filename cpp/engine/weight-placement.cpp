@@ -78,8 +78,7 @@ int32_t first_gpu_layer(ggml_backend_dev_t gpu, const std::vector<planned_tensor
 
 } // namespace
 
-std::vector<ggml_backend_buffer_type_t> place_weights(const backend_set & backends,
-                                                      const std::vector<planned_tensor> & plan, int32_t n_gpu_layers) {
+void place_weights(const backend_set & backends, int32_t n_gpu_layers, std::vector<planned_tensor> & plan) {
     ggml_backend_dev_t cpu          = ggml_backend_get_device(backends.cpu());
     ggml_backend_buffer_type_t host = ggml_backend_dev_buffer_type(cpu);
     const auto repacking            = repacking_buffer_types(cpu);
@@ -87,30 +86,24 @@ std::vector<ggml_backend_buffer_type_t> place_weights(const backend_set & backen
     ggml_backend_dev_t gpu  = backends.gpu() != nullptr ? ggml_backend_get_device(backends.gpu()) : nullptr;
     const int32_t gpu_layer = gpu != nullptr ? first_gpu_layer(gpu, plan, n_gpu_layers) : 0;
 
-    const auto place = [&](const planned_tensor & planned) -> ggml_backend_buffer_type_t {
-        if (planned.use == tensor_use::gate) {
-            return nullptr;
-        }
-        const bool on_gpu = gpu != nullptr && is_device_weight(planned) &&
+    const auto place = [&](const planned_tensor & planned) {
+        const bool is_matrix = planned.use == tensor_use::matrix;
+        const bool on_gpu    = gpu != nullptr && is_device_weight(planned) &&
                             (planned.part != model_part::layer || planned.il >= gpu_layer);
         if (on_gpu) {
             ggml_backend_buffer_type_t device_type = ggml_backend_dev_buffer_type(gpu);
-            if (planned.use != tensor_use::matrix || can_multiply(gpu, device_type, planned)) {
+            if (!is_matrix || can_multiply(gpu, device_type, planned)) {
                 return device_type;
             }
         }
-        if (planned.use == tensor_use::matrix) {
-            for (ggml_backend_buffer_type_t type : repacking) {
-                if (can_multiply(cpu, type, planned)) {
-                    return type;
-                }
-            }
-        }
-        return host;
+        const auto repacked = std::find_if(repacking.begin(), repacking.end(), [&](ggml_backend_buffer_type_t type) {
+            return is_matrix && can_multiply(cpu, type, planned);
+        });
+        return repacked != repacking.end() ? *repacked : host;
     };
-    std::vector<ggml_backend_buffer_type_t> placement;
-    std::transform(plan.begin(), plan.end(), std::back_inserter(placement), place);
-    return placement;
+    for (auto & planned : plan) {
+        planned.buffer_type = planned.use == tensor_use::gate ? nullptr : place(planned);
+    }
 }
 
 } // namespace bllossom

@@ -9,13 +9,12 @@
 namespace bllossom {
 
 /**
- * Returns one buffer type per planned tensor; null for gates, which are kept as numbers.
+ * Sets the buffer type of every tensor of a matched plan.
  *
  * On a GPU: the output head, the vision tower and the projector, and the last n_gpu_layers text layers (-1: as many as
  * the device's free memory holds); tables stay in host memory. On the CPU, matrices go to the first buffer type that
- * multiplies faster from its own layout ("repacked"), everything else to plain memory.
+ * multiplies faster from a layout of its own ("repacked"), everything else to plain memory.
  */
-std::vector<ggml_backend_buffer_type_t> place_weights(const backend_set & backends,
-                                                      const std::vector<planned_tensor> & plan, int32_t n_gpu_layers);
+void place_weights(const backend_set & backends, int32_t n_gpu_layers, std::vector<planned_tensor> & plan);
 
 } // namespace bllossom

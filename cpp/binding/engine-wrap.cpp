@@ -1,0 +1,150 @@
+#include "engine-wrap.h"
+
+#include "read-request.h"
+#include "read-value.h"
+#include "write-event.h"
+
+namespace bllossom {
+
+Napi::Function engine_wrap::define(Napi::Env env) {
+    return DefineClass(env, "Engine",
+                       {
+                           InstanceMethod<&engine_wrap::load>("load"),
+                           InstanceMethod<&engine_wrap::unload>("unload"),
+                           InstanceMethod<&engine_wrap::generate>("generate"),
+                           InstanceMethod<&engine_wrap::evaluate>("evaluate"),
+                           InstanceMethod<&engine_wrap::cancel>("cancel"),
+                           InstanceMethod<&engine_wrap::grant>("grant"),
+                           InstanceMethod<&engine_wrap::clear_caches>("clearCaches"),
+                           InstanceMethod<&engine_wrap::tokenize>("tokenize"),
+                           InstanceMethod<&engine_wrap::detokenize>("detokenize"),
+                           InstanceMethod<&engine_wrap::memory>("memory"),
+                           InstanceMethod<&engine_wrap::close>("close"),
+                       });
+}
+
+void engine_wrap::end_with_env(void * self) { static_cast<engine_wrap *>(self)->pump_.reset(); }
+
+engine_wrap::engine_wrap(const Napi::CallbackInfo & info) : Napi::ObjectWrap<engine_wrap>(info), env_(info.Env()) {
+    guarded(env_, [&]() -> Napi::Value {
+        if (info.Length() < 1 || !info[0].IsFunction()) {
+            refuse("Engine needs a function that takes events");
+        }
+        pump_ = std::make_unique<event_pump>(env_, info[0].As<Napi::Function>());
+        napi_add_env_cleanup_hook(env_, end_with_env, this);
+        return env_.Undefined();
+    });
+}
+
+engine_wrap::~engine_wrap() {
+    napi_remove_env_cleanup_hook(env_, end_with_env, this);
+}
+
+event_pump & engine_wrap::pump() const {
+    if (!pump_) {
+        throw error(error_code::closed, "the engine is closed");
+    }
+    return *pump_;
+}
+
+/** The id of a command: a number that the caller counts up from 1. */
+static uint32_t read_id(const Napi::CallbackInfo & info) {
+    const uint32_t id = read_integer<uint32_t>(info[0], "id");
+    if (id == 0) {
+        refuse("id is 0, but must be at least 1");
+    }
+    return id;
+}
+
+Napi::Value engine_wrap::load(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        const uint32_t id      = read_id(info);
+        engine_options options = read_engine_options(info[1]);
+        pump().open(env_);
+        pump().get_engine().load(id, std::move(options));
+        return env_.Undefined();
+    });
+}
+
+Napi::Value engine_wrap::unload(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        const uint32_t id = read_id(info);
+        pump().open(env_);
+        pump().get_engine().unload(id);
+        return env_.Undefined();
+    });
+}
+
+Napi::Value engine_wrap::generate(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        const uint32_t   id      = read_id(info);
+        generate_request request = read_generate_request(info[1]);
+        pump().open(env_);
+        pump().get_engine().generate(id, std::move(request));
+        return env_.Undefined();
+    });
+}
+
+Napi::Value engine_wrap::evaluate(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        const uint32_t   id      = read_id(info);
+        evaluate_request request = read_evaluate_request(info[1]);
+        pump().open(env_);
+        pump().get_engine().evaluate(id, std::move(request));
+        return env_.Undefined();
+    });
+}
+
+Napi::Value engine_wrap::cancel(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        pump().get_engine().cancel(read_id(info));
+        return env_.Undefined();
+    });
+}
+
+Napi::Value engine_wrap::grant(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        pump().get_engine().grant(read_id(info), read_integer<int64_t>(info[1], "pieces"));
+        return env_.Undefined();
+    });
+}
+
+Napi::Value engine_wrap::clear_caches(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        const uint32_t id = read_id(info);
+        pump().open(env_);
+        pump().get_engine().clear_caches(id);
+        return env_.Undefined();
+    });
+}
+
+Napi::Value engine_wrap::tokenize(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        const std::vector<int32_t> tokens = pump().get_engine().get_vocab()->tokenize(read_prompt(info[0]));
+        Napi::Int32Array           array  = Napi::Int32Array::New(env_, tokens.size());
+        std::copy(tokens.begin(), tokens.end(), array.Data());
+        return array;
+    });
+}
+
+Napi::Value engine_wrap::detokenize(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        const std::vector<int32_t> tokens = read_int32_array(info[0], "tokens");
+        return Napi::String::New(env_, pump().get_engine().get_vocab()->detokenize(tokens));
+    });
+}
+
+Napi::Value engine_wrap::memory(const Napi::CallbackInfo &) {
+    return guarded(env_, [&]() -> Napi::Value { return write_memory(env_, pump().get_engine().memory()); });
+}
+
+Napi::Value engine_wrap::close(const Napi::CallbackInfo &) {
+    return guarded(env_, [&]() -> Napi::Value {
+        if (pump_) {
+            pump_->get_engine().request_close();
+        }
+        return env_.Undefined();
+    });
+}
+
+} // namespace bllossom

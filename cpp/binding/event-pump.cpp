@@ -1,0 +1,48 @@
+#include "event-pump.h"
+
+#include "write-event.h"
+
+namespace bllossom {
+
+event_pump::event_pump(Napi::Env env, Napi::Function listener)
+    : wire_(Napi::ThreadSafeFunction::New(env, listener, "bllossom.engine", /*unlimited queue*/ 0, /*threads*/ 1)),
+      engine_(std::make_unique<engine>([this] {
+          // At most one call is queued: the engine wakes only when its outbox was empty.
+          wire_.NonBlockingCall([this](Napi::Env e, Napi::Function f) { pump(e, f); });
+      })) {
+    wire_.Unref(env);
+}
+
+event_pump::~event_pump() {
+    engine_->close();
+    // Abort, not Release: calls that are still queued point into this object and must not run any more.
+    wire_.Abort();
+}
+
+void event_pump::open(Napi::Env env) {
+    if (n_open_++ == 0) {
+        wire_.Ref(env);
+    }
+}
+
+void event_pump::pump(Napi::Env env, Napi::Function listener) {
+    const Napi::HandleScope  scope(env);
+    const std::vector<event> events = engine_->drain();
+    if (events.empty()) {
+        return;
+    }
+    Napi::Array array     = Napi::Array::New(env, events.size());
+    size_t      n_settled = 0;
+    for (uint32_t i = 0; i < events.size(); i++) {
+        const Napi::HandleScope item_scope(env);
+        array.Set(i, write_event(env, events[i]));
+        n_settled += events[i].is_final();
+    }
+    n_open_ -= n_settled;
+    if (n_settled > 0 && n_open_ == 0) {
+        wire_.Unref(env);
+    }
+    listener.Call({ array });
+}
+
+} // namespace bllossom

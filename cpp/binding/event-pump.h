@@ -1,0 +1,40 @@
+#pragma once
+// Carries events from the engine thread to the JS thread.
+
+#include "engine.h"
+
+#include <memory>
+
+#include <napi.h>
+
+namespace bllossom {
+
+/**
+ * An engine and the wire that wakes its listener. The wire carries no data, so what waits is bounded by the requests in
+ * flight and never by the wire; it keeps the process alive only while requests are open.
+ */
+class event_pump {
+  public:
+    /** listener: called with an array of events. JS thread. */
+    event_pump(Napi::Env env, Napi::Function listener);
+
+    /** Closes the engine and waits for its thread. JS thread. */
+    ~event_pump();
+
+    event_pump(const event_pump &)             = delete;
+    event_pump & operator=(const event_pump &) = delete;
+
+    engine & get_engine() { return *engine_; }
+
+    /** Counts a request that will be settled by an event; the process stays alive for it. JS thread. */
+    void open(Napi::Env env);
+
+  private:
+    void pump(Napi::Env env, Napi::Function listener);
+
+    Napi::ThreadSafeFunction wire_;
+    size_t                   n_open_ = 0;
+    std::unique_ptr<engine>  engine_;
+};
+
+} // namespace bllossom

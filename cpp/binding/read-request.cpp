@@ -1,0 +1,117 @@
+#include "read-request.h"
+
+#include "read-value.h"
+
+namespace bllossom {
+
+static std::string string_of(Napi::Object o, const char * key) { return read_string(o.Get(key), key); }
+static bool        bool_of(Napi::Object o, const char * key) { return read_bool(o.Get(key), key); }
+static float       float_of(Napi::Object o, const char * key) { return float(read_number(o.Get(key), key)); }
+static int32_t     int_of(Napi::Object o, const char * key) { return read_integer<int32_t>(o.Get(key), key); }
+
+/** An integer of at least `low`. */
+static int32_t count_of(Napi::Object o, const char * key, int32_t low = 0) {
+    const int32_t value = int_of(o, key);
+    if (value < low) {
+        refuse(format("%s is %d, but must be at least %d", key, value, low));
+    }
+    return value;
+}
+
+engine_options read_engine_options(Napi::Value value) {
+    const Napi::Object o = read_object(value, "options");
+
+    engine_options options;
+    options.path          = string_of(o, "path");
+    options.device        = string_of(o, "device");
+    options.n_threads     = count_of(o, "threads");
+    options.n_gpu_layers  = count_of(o, "gpuLayers", -1);
+    options.n_seq_max     = count_of(o, "maxSequences");
+    options.check_tensors = bool_of(o, "checkTensors");
+
+    options.context.n_ctx    = count_of(o, "contextSize");
+    options.context.n_batch  = count_of(o, "batchSize");
+    options.context.n_images = count_of(o, "maxImages");
+
+    const std::string kv_type = string_of(o, "kvType");
+    if (kv_type != "f16" && kv_type != "f32") {
+        refuse(format("kvType is \"%.32s\", but must be \"f16\" or \"f32\"", kv_type.c_str()));
+    }
+    options.context.kv_type = kv_type == "f32" ? GGML_TYPE_F32 : GGML_TYPE_F16;
+
+    const std::string mode = string_of(o, "rowMode");
+    if (mode != "hf" && mode != "meta") {
+        refuse(format("rowMode is \"%.32s\", but must be \"hf\" or \"meta\"", mode.c_str()));
+    }
+    options.context.mode = mode == "meta" ? row_mode::meta : row_mode::hf;
+    return options;
+}
+
+std::vector<prompt_part> read_prompt(Napi::Value value) {
+    return read_list<prompt_part>(value, "prompt", [](Napi::Value item, const std::string & what) {
+        const Napi::Object o = read_object(item, what);
+        prompt_part        part;
+        if (o.Has("special")) {
+            part.type = prompt_part::kind::special;
+            part.text = read_string(o.Get("special"), what + ".special");
+        } else if (o.Has("tokens")) {
+            part.type   = prompt_part::kind::tokens;
+            part.tokens = read_int32_array(o.Get("tokens"), what + ".tokens");
+        } else {
+            part.text = read_string(o.Get("text"), what + ".text");
+        }
+        return part;
+    });
+}
+
+static std::vector<image_input> read_images(Napi::Value value) {
+    return read_list<image_input>(value, "images", [](Napi::Value item, const std::string & what) {
+        const Napi::Object o = read_object(item, what);
+        image_input        image;
+        image.tiles           = read_bytes(o.Get("tiles"), what + ".tiles");
+        image.n_tiles         = read_integer<int32_t>(o.Get("tileCount"), what + ".tileCount");
+        image.aspect_ratio_id = read_integer<int32_t>(o.Get("aspectRatioId"), what + ".aspectRatioId");
+        image.key             = read_string(o.Get("key"), what + ".key");
+        return image;
+    });
+}
+
+static sampling_params read_sampling(Napi::Value value) {
+    const Napi::Object o = read_object(value, "sampling");
+    sampling_params    params;
+    params.temperature        = float_of(o, "temperature");
+    params.top_k              = int_of(o, "topK");
+    params.top_p              = float_of(o, "topP");
+    params.min_p              = float_of(o, "minP");
+    params.repetition_penalty = float_of(o, "repetitionPenalty");
+    params.frequency_penalty  = float_of(o, "frequencyPenalty");
+    params.presence_penalty   = float_of(o, "presencePenalty");
+    params.penalty_last_n     = int_of(o, "penaltyLastN");
+    params.seed               = read_integer<uint32_t>(o.Get("seed"), "seed");
+    check_sampling(params);
+    return params;
+}
+
+generate_request read_generate_request(Napi::Value value) {
+    const Napi::Object o = read_object(value, "request");
+    generate_request   request;
+    request.prompt     = read_prompt(o.Get("prompt"));
+    request.images     = read_images(o.Get("images"));
+    request.max_tokens = count_of(o, "maxTokens", 1);
+    request.sampling   = read_sampling(o.Get("sampling"));
+    request.stop       = read_list<std::string>(o.Get("stop"), "stop", read_string);
+    request.ignore_eos = bool_of(o, "ignoreEos");
+    request.credit     = read_integer<int64_t>(o.Get("credit"), "credit");
+    return request;
+}
+
+evaluate_request read_evaluate_request(Napi::Value value) {
+    const Napi::Object o = read_object(value, "request");
+    evaluate_request   request;
+    request.prompt = read_prompt(o.Get("prompt"));
+    request.images = read_images(o.Get("images"));
+    request.chunk  = count_of(o, "chunk");
+    return request;
+}
+
+} // namespace bllossom

@@ -1,0 +1,15 @@
+#pragma once
+// The options and requests of lib/native/binding.ts as the engine's structs. All throw error{invalid_option}.
+
+#include "engine.h"
+
+#include <napi.h>
+
+namespace bllossom {
+
+engine_options           read_engine_options(Napi::Value value);
+std::vector<prompt_part> read_prompt(Napi::Value value);
+generate_request         read_generate_request(Napi::Value value);
+evaluate_request         read_evaluate_request(Napi::Value value);
+
+} // namespace bllossom

@@ -1,0 +1,11 @@
+#pragma once
+// systemInfo of lib/native/binding.ts.
+
+#include <napi.h>
+
+namespace bllossom {
+
+/** () -> NativeSystemInfo */
+Napi::Value system_info(const Napi::CallbackInfo & info);
+
+} // namespace bllossom

@@ -1,0 +1,13 @@
+#pragma once
+// Events of the engine as the objects of lib/native/binding.ts.
+
+#include "event.h"
+
+#include <napi.h>
+
+namespace bllossom {
+
+Napi::Object write_event(Napi::Env env, const event & e);
+Napi::Object write_memory(Napi::Env env, const memory_use & use);
+
+} // namespace bllossom

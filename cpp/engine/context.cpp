@@ -1,0 +1,189 @@
+#include "context.h"
+
+#include "assert-guard.h"
+#include "cross-graph.h"
+#include "error.h"
+#include "vision-graph.h"
+
+#include <algorithm>
+
+namespace bllossom {
+
+static constexpr int64_t default_n_ctx    = 8192;
+static constexpr int32_t default_n_batch  = 512;
+static constexpr int32_t default_n_images = 4;
+
+/** Upper bound of the nodes of one graph: a few dozen per layer. */
+static size_t max_nodes(const hparams & hp) {
+    const size_t n_layers = size_t(hp.text.n_layer + hp.vision.n_layer + hp.vision.n_global_layer);
+    return 64 * n_layers + 256;
+}
+
+static context_options with_defaults(context_options options, const hparams & hp) {
+    if (options.n_ctx == 0) {
+        options.n_ctx = std::min(hp.text.n_ctx_train, default_n_ctx);
+    }
+    if (options.n_batch == 0) {
+        options.n_batch = default_n_batch;
+    }
+    options.n_batch = int32_t(std::min<int64_t>(options.n_batch, options.n_ctx));
+    if (options.n_images == 0) {
+        options.n_images = default_n_images;
+    }
+    return options;
+}
+
+/** A graph and its tensors, built in memory that the context owns. */
+struct graph_builder {
+    ggml_context_ptr ctx;
+    ggml_cgraph *    gf;
+
+    graph_builder(std::vector<uint8_t> & memory, size_t n_nodes)
+        : ctx(ggml_init({ memory.size(), memory.data(), true })), gf(ggml_new_graph_custom(ctx.get(), n_nodes, false)) {}
+};
+
+context::context(std::shared_ptr<const model> m, const backend_set & backends, context_options options,
+                 std::function<bool()> should_abort)
+    : model_(std::move(m)), options_(with_defaults(options, model_->hp)), should_abort_(std::move(should_abort)) {
+    const assert_guard guard;
+
+    const ggml_backend_t       main = backends.all().front();
+    ggml_backend_buffer_type_t buft = ggml_backend_get_default_buffer_type(main);
+    self_  = std::make_unique<self_cache>(model_->hp.text, buft, options_.kv_type, options_.n_ctx);
+    cross_ = std::make_unique<cross_cache>(model_->hp, buft, options_.kv_type, options_.n_images);
+
+    const size_t n_nodes = max_nodes(model_->hp);
+    graph_memory_.resize(ggml_graph_overhead_custom(n_nodes, false) + n_nodes * ggml_tensor_overhead());
+
+    std::vector<ggml_backend_t> list = backends.all();
+    sched_.reset(ggml_backend_sched_new(list.data(), nullptr, int(list.size()), n_nodes, false, true));
+    backends.set_abort_callback([](void * data) { return static_cast<context *>(data)->should_abort_(); }, this);
+    reserve();
+}
+
+void context::reserve() {
+    const size_t n_nodes   = max_nodes(model_->hp);
+    const auto   measure   = [&](ggml_cgraph * gf) {
+        if (!ggml_backend_sched_reserve(sched_.get(), gf)) {
+            throw error(error_code::out_of_memory,
+                          "the memory for computing could not be allocated: use a smaller batchSize or contextSize");
+        }
+    };
+    {
+        graph_builder        graph(graph_memory_, n_nodes);
+        vision_inputs        inputs;
+        const vision_outputs outputs = build_vision(graph.ctx.get(), *model_, 1, inputs);
+        build_cross_kv(graph.ctx.get(), graph.gf, *model_, *cross_, outputs.states, 0);
+        measure(graph.gf);
+    }
+    text_shape shape;
+    shape.n_rows        = options_.n_batch;
+    shape.n_outputs     = 1;
+    shape.n_kv          = self_->n_cells();
+    shape.n_cross_cells = cross_->n_slots() * cross_->slot_cells();
+
+    graph_builder graph(graph_memory_, n_nodes);
+    text_inputs   inputs;
+    build_text(graph.ctx.get(), graph.gf, *model_, *self_, *cross_, shape, inputs);
+    measure(graph.gf);
+}
+
+memory_use context::memory() const {
+    memory_use use;
+    const auto add = [&](size_t & part, size_t n_bytes, bool on_host) {
+        part += n_bytes;
+        use.device += on_host ? 0 : n_bytes;
+    };
+    for (const ggml_backend_buffer_ptr & buffer : model_->buffers) {
+        add(use.weights, ggml_backend_buffer_get_size(buffer.get()), ggml_backend_buffer_is_host(buffer.get()));
+    }
+    ggml_backend_t main    = ggml_backend_sched_get_backend(sched_.get(), 0);
+    const bool     on_host = ggml_backend_buft_is_host(ggml_backend_get_default_buffer_type(main));
+    add(use.self_cache, self_->n_bytes(), on_host);
+    add(use.cross_cache, cross_->n_bytes(), on_host);
+    for (int i = 0; i < ggml_backend_sched_get_n_backends(sched_.get()); i++) {
+        ggml_backend_t backend = ggml_backend_sched_get_backend(sched_.get(), i);
+        add(use.compute, ggml_backend_sched_get_buffer_size(sched_.get(), backend),
+            ggml_backend_buft_is_host(ggml_backend_get_default_buffer_type(backend)));
+    }
+    return use;
+}
+
+cross_image context::locate(int32_t slot, int32_t n_tiles, image_range range) const {
+    const vision_hparams & hp = model_->hp.vision;
+    return { range, cross_->first_cell(slot), n_tiles * hp.n_pos(), hp.n_rows() };
+}
+
+/** Runs an allocated graph; false when it was aborted. */
+bool context::compute(ggml_cgraph * gf) {
+    const ggml_status status = ggml_backend_sched_graph_compute(sched_.get(), gf);
+    if (status == GGML_STATUS_ABORTED) {
+        return false;
+    }
+    if (status == GGML_STATUS_ALLOC_FAILED) {
+        throw error(error_code::out_of_memory, "the device ran out of memory while computing: use a smaller contextSize");
+    }
+    if (status != GGML_STATUS_SUCCESS) {
+        throw error(error_code::backend, format("the device failed while computing (ggml status %d)", int(status)));
+    }
+    return true;
+}
+
+static void allocate(ggml_backend_sched_t sched, ggml_cgraph * gf) {
+    ggml_backend_sched_reset(sched);
+    if (!ggml_backend_sched_alloc_graph(sched, gf)) {
+        throw error(error_code::out_of_memory,
+                    "the memory for computing could not be allocated: use a smaller batchSize or contextSize");
+    }
+}
+
+static std::vector<float> read_floats(const ggml_tensor * tensor) {
+    std::vector<float> values(size_t(ggml_nelements(tensor)));
+    ggml_backend_tensor_get(tensor, values.data(), 0, values.size() * sizeof(float));
+    return values;
+}
+
+bool context::encode(const image_input & image, int32_t slot, vision_probe * probe) {
+    graph_builder  graph(graph_memory_, max_nodes(model_->hp));
+    vision_inputs  inputs;
+    vision_outputs outputs;
+    {
+        const assert_guard guard;
+        outputs = build_vision(graph.ctx.get(), *model_, image.n_tiles, inputs);
+        if (probe) {
+            ggml_set_output(outputs.features);
+            ggml_set_output(outputs.states);
+        }
+        build_cross_kv(graph.ctx.get(), graph.gf, *model_, *cross_, outputs.states, slot);
+        allocate(sched_.get(), graph.gf);
+    }
+    inputs.set(image, model_->hp.vision);
+    if (!compute(graph.gf)) {
+        return false;
+    }
+    if (probe) {
+        probe->features = read_floats(outputs.features);
+        probe->states   = read_floats(outputs.states);
+    }
+    return true;
+}
+
+bool context::decode(const std::vector<batch_row> & rows) {
+    const text_shape shape = shape_of(rows, *self_, *cross_);
+    graph_builder    graph(graph_memory_, max_nodes(model_->hp));
+    text_inputs      inputs;
+    ggml_tensor *    logits = nullptr;
+    {
+        const assert_guard guard;
+        logits = build_text(graph.ctx.get(), graph.gf, *model_, *self_, *cross_, shape, inputs);
+        allocate(sched_.get(), graph.gf);
+    }
+    inputs.set(rows, shape, *self_, options_.mode);
+    if (!compute(graph.gf)) {
+        return false;
+    }
+    logits_ = logits ? read_floats(logits) : std::vector<float>();
+    return true;
+}
+
+} // namespace bllossom

@@ -1,0 +1,90 @@
+#pragma once
+// Everything a model computes with: the caches, the scheduler of graphs, and the two computations themselves. Belongs to
+// the engine thread; knows neither requests nor text.
+
+#include "backend.h"
+#include "cross-cache.h"
+#include "image-input.h"
+#include "model.h"
+#include "self-cache.h"
+#include "text-graph.h"
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <ggml-cpp.h>
+
+namespace bllossom {
+
+struct context_options {
+    int64_t   n_ctx    = 0; // cells of the self cache; 0: min(training length, 8192)
+    int32_t   n_batch  = 0; // rows per graph; 0: 512
+    int32_t   n_images = 0; // slots of the cross cache; 0: 4
+    ggml_type kv_type  = GGML_TYPE_F16;
+    row_mode  mode     = row_mode::hf;
+};
+
+/** Bytes, and how many of them lie on a GPU. */
+struct memory_use {
+    size_t weights     = 0;
+    size_t self_cache  = 0;
+    size_t cross_cache = 0;
+    size_t compute     = 0;
+    size_t device      = 0;
+};
+
+/** Intermediate results of an encode, for tests. */
+struct vision_probe {
+    std::vector<float> features; // [n_rows][n_embd_out]
+    std::vector<float> states;   // [n_rows][text.n_embd]
+};
+
+class context {
+  public:
+    /**
+     * Allocates the caches and reserves the memory of the largest graphs. Throws error{out_of_memory}.
+     * should_abort is polled while a graph runs, on the thread that runs it.
+     */
+    context(std::shared_ptr<const model> m, const backend_set & backends, context_options options,
+            std::function<bool()> should_abort);
+
+    const model &           get_model() const { return *model_; }
+    const context_options & options() const { return options_; }
+    self_cache &            self() { return *self_; }
+    cross_cache &           cross() { return *cross_; }
+    memory_use              memory() const;
+
+    /** Where the image in a slot lies, for rows of the given range. */
+    cross_image locate(int32_t slot, int32_t n_tiles, image_range range) const;
+
+    /**
+     * Runs the vision tower and writes the image's keys and values into the slot. Returns false when aborted.
+     * Throws error{out_of_memory, backend}.
+     */
+    bool encode(const image_input & image, int32_t slot, vision_probe * probe = nullptr);
+
+    /**
+     * Runs the text decoder over 1 … n_batch rows whose cells were taken from self(). Returns false when aborted: the
+     * cells then hold nothing of use. Throws error{out_of_memory, backend}.
+     */
+    bool decode(const std::vector<batch_row> & rows);
+
+    /** Logits of the output rows of the last decode, in their order: [n_outputs][n_vocab]. */
+    const std::vector<float> & logits() const { return logits_; }
+
+  private:
+    void reserve();
+    bool compute(ggml_cgraph * gf);
+
+    std::shared_ptr<const model> model_;
+    context_options              options_;
+    std::function<bool()>        should_abort_;
+    std::unique_ptr<self_cache>  self_;
+    std::unique_ptr<cross_cache> cross_;
+    std::vector<uint8_t>         graph_memory_; // tensors and nodes of the graph under construction
+    ggml_backend_sched_ptr       sched_;
+    std::vector<float>           logits_;
+};
+
+} // namespace bllossom

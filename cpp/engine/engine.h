@@ -1,0 +1,113 @@
+#pragma once
+// The engine as its users see it: commands in, events out, from any thread.
+//
+// One thread owns every ggml and llama object from load to free. Commands return at once and are carried out in order
+// on that thread; everything that happens is reported as events, which `drain` hands over. Every id given to a command
+// is settled by exactly one event (event.h). Nothing here knows N-API.
+
+#include "event.h"
+#include "request.h"
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+namespace bllossom {
+
+class runner;
+
+struct engine_options {
+    std::string     path;
+    std::string     device        = "auto"; // backend.h
+    int32_t         n_threads     = 0;      // 0: physical cores
+    int32_t         n_gpu_layers  = -1;     // -1: as many as fit
+    int32_t         n_seq_max     = 0;      // 0: 4
+    bool            check_tensors = true;
+    context_options context;
+};
+
+class engine {
+  public:
+    /** wake: called from the engine thread when events wait and nobody was told yet; it must not block. */
+    explicit engine(std::function<void()> wake);
+
+    /** Closes. */
+    ~engine();
+
+    engine(const engine &)             = delete;
+    engine & operator=(const engine &) = delete;
+
+    /** Loads a model in place of the present one. Settled by loaded. */
+    void load(uint32_t id, engine_options options);
+
+    /** Frees the model; its requests end with error{closed}. Settled by ok. */
+    void unload(uint32_t id);
+
+    /** Settled by done. */
+    void generate(uint32_t id, generate_request request);
+
+    /** Settled by evaluated. */
+    void evaluate(uint32_t id, evaluate_request request);
+
+    /** Forgets the images that no request uses. Settled by ok. */
+    void clear_caches(uint32_t id);
+
+    /** Cancels a load, a generation or an evaluation; unknown ids are ignored. */
+    void cancel(uint32_t id);
+
+    /** Allows a generation to send more pieces; unknown ids are ignored. */
+    void grant(uint32_t id, int64_t pieces);
+
+    /** Cancels everything, frees the model and ends the thread; every open id is settled. Returns at once. */
+    void request_close();
+
+    /** request_close, and waits for the thread: at most for the graph node that is being computed. */
+    void close();
+
+    /** The events since the last call, in order. */
+    std::vector<event> drain();
+
+    /** The vocabulary of the loaded model. Throws error{not_loaded}. */
+    std::shared_ptr<const vocab> get_vocab() const;
+
+    /** Throws error{not_loaded}. */
+    memory_use memory() const;
+
+  private:
+    struct loaded_model;
+    using task = std::function<void()>;
+
+    void post(uint32_t id, task && work);
+    void post_unnumbered(task && work);
+    void run();
+    void run_task(uint32_t id, const task & work);
+    bool step();
+    void emit(event && e);
+    void settle_error(uint32_t id, const error & cause);
+    void do_load(uint32_t id, const engine_options & options, const cancel_flag & cancelled);
+    void do_unload(const char * reason);
+    runner & loaded_runner();
+    cancel_flag flag_of(uint32_t id);
+
+    std::function<void()> wake_;
+
+    mutable std::mutex                         mutex_; // guards everything up to the next comment
+    std::condition_variable                    work_to_do_;
+    std::deque<std::pair<uint32_t, task>>      tasks_;
+    std::unordered_map<uint32_t, cancel_flag>  flags_; // of the open ids
+    std::vector<event>                         outbox_;
+    std::shared_ptr<const vocab>               shared_vocab_;
+    memory_use                                 shared_memory_;
+    std::atomic<bool>                          closing_{ false };
+
+    std::unique_ptr<loaded_model> loaded_; // engine thread only
+    std::thread                   thread_;
+};
+
+} // namespace bllossom

@@ -1,0 +1,364 @@
+#include "runner.h"
+
+#include "error.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace bllossom {
+
+runner::runner(std::shared_ptr<const model> m, std::shared_ptr<const vocab> v, const backend_set & backends,
+               const context_options & options, int32_t n_seq_max, emit_function emit, std::function<bool()> is_closing)
+    : model_(std::move(m)), vocab_(std::move(v)), emit_(std::move(emit)), is_closing_(std::move(is_closing)),
+      context_(model_, backends, options, [this] { return should_abort(); }), seq_used_(size_t(n_seq_max)) {}
+
+/** True only when nobody waits for the running graph any more: a neighbour in the batch must not be cut off. */
+bool runner::should_abort() const {
+    return is_closing_() || (!computing_.empty() && std::all_of(computing_.begin(), computing_.end(), [](const auto * flag) {
+        return flag->load(std::memory_order_relaxed);
+    }));
+}
+
+// --- taking requests in --------------------------------------------------------------------------------------------
+
+std::vector<int32_t> runner::tokenize(const std::vector<prompt_part> & prompt,
+                                      const std::vector<image_input> & images) const {
+    std::vector<int32_t> tokens = vocab_->tokenize(prompt);
+    if (tokens.empty()) {
+        throw error(error_code::invalid_option, "the prompt is empty");
+    }
+    const int64_t n_places = std::count(tokens.begin(), tokens.end(), vocab_->image_token_id());
+    if (n_places != int64_t(images.size())) {
+        throw error(error_code::invalid_option,
+                    format("the prompt has %lld places for images, but %zu images were given", (long long) n_places,
+                           images.size()));
+    }
+    for (const image_input & image : images) {
+        check_image(image, model_->hp.vision);
+    }
+    if (int32_t(images.size()) > context_.options().n_images) {
+        throw error(error_code::context_full, format("the request has %zu images, but the engine was loaded for %d: raise "
+                                                     "maxImages",
+                                                     images.size(), context_.options().n_images));
+    }
+    if (int64_t(tokens.size()) > context_.options().n_ctx) {
+        throw error(error_code::context_full, format("the prompt has %zu tokens, but the context holds %lld: shorten the "
+                                                     "prompt or raise contextSize",
+                                                     tokens.size(), (long long) context_.options().n_ctx));
+    }
+    return tokens;
+}
+
+void runner::submit(uint32_t id, generate_request && request, cancel_flag cancelled) {
+    std::vector<int32_t> prompt = tokenize(request.prompt, request.images);
+    if (request.max_tokens < 1) {
+        throw error(error_code::invalid_option, format("maxTokens is %d, but must be at least 1", request.max_tokens));
+    }
+    if (std::any_of(request.stop.begin(), request.stop.end(), [](const std::string & s) { return s.empty(); })) {
+        throw error(error_code::invalid_option, "a stop text is empty");
+    }
+    sequences_.push_back(
+        std::make_unique<sequence>(id, std::move(request), std::move(prompt), *vocab_, std::move(cancelled)));
+}
+
+void runner::grant(uint32_t id, int64_t pieces) {
+    for (const auto & s : sequences_) {
+        if (s->id() == id) {
+            s->grant(pieces);
+        }
+    }
+}
+
+// --- the loop ------------------------------------------------------------------------------------------------------
+
+bool runner::step() {
+    settle_cancelled();
+    const bool worked = admit_next() || encode_next() || run_batch();
+    sequences_.erase(std::remove_if(sequences_.begin(), sequences_.end(),
+                                    [](const auto & s) { return s->state() == phase::done; }),
+                     sequences_.end());
+    return worked;
+}
+
+void runner::settle_cancelled() {
+    for (const auto & s : sequences_) {
+        if (s->state() != phase::done && s->cancelled()) {
+            fail(*s, error(error_code::cancelled, "the request was cancelled"));
+        }
+    }
+}
+
+/** Cells a request may come to use; held for it from admission on, so that it never runs out half way. */
+int64_t runner::cells_needed(const sequence & s) const {
+    return std::min<int64_t>(int64_t(s.n_prompt()) + s.request().max_tokens, context_.options().n_ctx);
+}
+
+bool runner::admit_next() {
+    int64_t   n_cells = context_.self().n_cells();
+    sequence * next   = nullptr;
+    for (const auto & s : sequences_) {
+        if (s->state() == phase::queued) {
+            next = next ? next : s.get();
+        } else if (s->seq >= 0) {
+            n_cells -= cells_needed(*s);
+        }
+    }
+    const auto free_seq = std::find(seq_used_.begin(), seq_used_.end(), false);
+    if (!next || free_seq == seq_used_.end() || cells_needed(*next) > n_cells) {
+        return false;
+    }
+    // A slot for every image, or none: half a set would only keep others waiting.
+    for (const image_input & image : next->request().images) {
+        cross_cache &          cache = context_.cross();
+        std::optional<int32_t> slot  = cache.find(image.key);
+        slot                         = slot ? slot : cache.take();
+        if (!slot) {
+            release(*next);
+            return false;
+        }
+        next->slots.push_back(*slot);
+    }
+    *free_seq = true;
+    next->seq = int32_t(free_seq - seq_used_.begin());
+    next->move_to(phase::encoding);
+    return true;
+}
+
+bool runner::encode_next() {
+    for (const auto & s : sequences_) {
+        if (s->state() == phase::encoding) {
+            try {
+                encode(*s);
+            } catch (const error & e) {
+                fail(*s, e);
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+/** Encodes the next image that is not in its slot yet; when none is left, the prompt's turn comes. */
+void runner::encode(sequence & s) {
+    const size_t index = s.images.size();
+    if (index == s.slots.size()) {
+        s.move_to(phase::prefill);
+        return;
+    }
+    const image_input & image = s.request().images[index];
+    if (!context_.cross().holds(s.slots[index], image.key)) {
+        computing_ = { &s.cancelled() };
+        const bool done = context_.encode(image, s.slots[index]);
+        computing_.clear();
+        if (!done) {
+            return; // cancelled: the next step settles it
+        }
+        context_.cross().commit(s.slots[index], image.key);
+        s.n_images_encoded++;
+    }
+    const std::vector<image_range> ranges = image_ranges(s.tokens(), vocab_->image_token_id());
+    s.images.push_back(context_.locate(s.slots[index], image.n_tiles, ranges[index]));
+}
+
+bool runner::run_batch() {
+    const std::vector<batch_share> shares = plan_batch(sequences_, context_.options().n_batch);
+    if (shares.empty()) {
+        return false;
+    }
+    std::vector<sequence *> members;
+    std::vector<batch_row>  rows;
+    for (const batch_share & share : shares) {
+        sequence &                 s     = *sequences_[share.index];
+        const std::vector<int64_t> cells = context_.self().take(s.seq, s.n_past, share.n_rows);
+        for (int32_t i = 0; i < share.n_rows; i++) {
+            const size_t pos  = size_t(s.n_past + i);
+            const bool   last = pos + 1 == s.tokens().size();
+            rows.push_back({ s.tokens()[pos], int32_t(pos), s.seq, cells[size_t(i)], last, &s.images });
+        }
+        members.push_back(&s);
+    }
+    if (!compute(members, rows)) {
+        return true;
+    }
+    const float * logits = context_.logits().data();
+    for (size_t i = 0; i < members.size(); i++) {
+        sequence & s = *members[i];
+        s.n_past += shares[i].n_rows;
+        if (s.n_past < int32_t(s.tokens().size())) {
+            continue; // more of its prompt to come
+        }
+        try {
+            sample(s, logits);
+        } catch (const error & e) {
+            fail(s, e);
+        }
+        logits += model_->hp.text.n_vocab;
+    }
+    return true;
+}
+
+/** Runs a batch. On failure or abort the cells that it took are given back; a failure also settles its members. */
+bool runner::compute(const std::vector<sequence *> & members, const std::vector<batch_row> & rows) {
+    computing_.clear();
+    for (const sequence * s : members) {
+        computing_.push_back(&s->cancelled());
+    }
+    bool done = false;
+    try {
+        done = context_.decode(rows);
+    } catch (const error & e) {
+        for (sequence * s : members) {
+            fail(*s, e);
+        }
+    }
+    computing_.clear();
+    if (!done) {
+        for (sequence * s : members) {
+            context_.self().release(s->seq, s->n_past);
+        }
+    }
+    return done;
+}
+
+void runner::sample(sequence & s, const float * logits) {
+    if (s.state() == phase::prefill) {
+        s.move_to(phase::decoding);
+    }
+    const int32_t token = s.get_sampler().sample(logits);
+    if (vocab_->is_stop(token) && !s.request().ignore_eos) {
+        finish(s, finish_reason::stop);
+        return;
+    }
+    const std::string text = s.append(token, vocab_->piece(token));
+    if (!text.empty()) {
+        event e{};
+        e.type = event::kind::piece;
+        e.id   = s.id();
+        e.text = text;
+        emit_(std::move(e));
+        s.spend_credit();
+    }
+    if (s.stop_text_found()) {
+        finish(s, finish_reason::stop);
+    } else if (s.n_generated() == s.request().max_tokens || int64_t(s.tokens().size()) > context_.options().n_ctx) {
+        finish(s, finish_reason::length);
+    }
+}
+
+// --- settling ------------------------------------------------------------------------------------------------------
+
+void runner::finish(sequence & s, finish_reason reason) {
+    const std::string rest = s.finish_text();
+    if (!rest.empty()) {
+        event e{};
+        e.type = event::kind::piece;
+        e.id   = s.id();
+        e.text = rest;
+        emit_(std::move(e));
+    }
+    event e{};
+    e.type   = event::kind::done;
+    e.id     = s.id();
+    e.reason = reason;
+    e.tokens = s.generated();
+    e.stats  = s.stats();
+    release(s);
+    s.move_to(phase::done);
+    emit_(std::move(e));
+}
+
+void runner::fail(sequence & s, const error & cause) {
+    release(s);
+    s.move_to(phase::done);
+    event e{};
+    e.type = event::kind::error;
+    e.id   = s.id();
+    e.code = cause.code();
+    e.text = cause.what();
+    emit_(std::move(e));
+}
+
+void runner::fail_all(const error & cause) {
+    for (const auto & s : sequences_) {
+        if (s->state() != phase::done) {
+            fail(*s, cause);
+        }
+    }
+    sequences_.clear();
+}
+
+/** Gives back what a sequence holds in the caches. */
+void runner::release(sequence & s) {
+    for (const int32_t slot : s.slots) {
+        context_.cross().release(slot);
+    }
+    s.slots.clear();
+    s.images.clear();
+    if (s.seq >= 0) {
+        context_.self().release(s.seq);
+        seq_used_[size_t(s.seq)] = false;
+        s.seq                    = -1;
+    }
+}
+
+// --- evaluation ----------------------------------------------------------------------------------------------------
+
+evaluation runner::evaluate(const evaluate_request & request, const cancel_flag & cancelled) {
+    evaluation result;
+    result.tokens             = tokenize(request.prompt, request.images);
+    const int32_t n_tokens    = int32_t(result.tokens.size());
+    const int32_t seq         = int32_t(seq_used_.size()); // one number above those of the requests
+    const auto    stop_if_off = [&](bool done) {
+        if (!done) {
+            throw error(error_code::cancelled, "the evaluation was cancelled");
+        }
+    };
+    if (context_.self().n_free() < n_tokens) {
+        throw error(error_code::context_full, "other requests hold the context: evaluate when the engine is idle");
+    }
+
+    std::vector<int32_t>     slots;
+    std::vector<cross_image> images;
+    const auto               release_all = [&] {
+        computing_.clear();
+        context_.self().release(seq);
+        for (const int32_t slot : slots) {
+            context_.cross().release(slot);
+        }
+    };
+    computing_ = { cancelled.get() };
+    try {
+        const std::vector<image_range> ranges = image_ranges(result.tokens, vocab_->image_token_id());
+        for (size_t i = 0; i < request.images.size(); i++) {
+            const std::optional<int32_t> slot = context_.cross().take();
+            if (!slot) {
+                throw error(error_code::context_full, "other requests hold the image slots: evaluate when the engine is idle");
+            }
+            slots.push_back(*slot);
+            vision_probe probe;
+            stop_if_off(context_.encode(request.images[i], *slot, &probe));
+            images.push_back(context_.locate(*slot, request.images[i].n_tiles, ranges[i]));
+            result.vision_features.push_back(std::move(probe.features));
+            result.cross_states.push_back(std::move(probe.states));
+        }
+        const int32_t n_batch = context_.options().n_batch;
+        const int32_t n_chunk = request.chunk > 0 ? std::min(request.chunk, n_batch) : n_batch;
+        for (int32_t pos = 0; pos < n_tokens; pos += n_chunk) {
+            const int32_t              n     = std::min(n_chunk, n_tokens - pos);
+            const std::vector<int64_t> cells = context_.self().take(seq, pos, n);
+            std::vector<batch_row>     rows;
+            for (int32_t i = 0; i < n; i++) {
+                rows.push_back({ result.tokens[size_t(pos + i)], pos + i, seq, cells[size_t(i)], true, &images });
+            }
+            stop_if_off(context_.decode(rows));
+            result.logits.insert(result.logits.end(), context_.logits().begin(), context_.logits().end());
+        }
+    } catch (...) {
+        release_all();
+        throw;
+    }
+    release_all();
+    return result;
+}
+
+} // namespace bllossom

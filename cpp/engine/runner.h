@@ -1,0 +1,67 @@
+#pragma once
+// Runs requests on a context: admission, image encoding, batches, sampling, and the events they cause. Lives on the
+// engine thread. One call of `step` does one piece of work, so that commands are seen in between.
+
+#include "context.h"
+#include "event.h"
+#include "scheduler.h"
+#include "sequence.h"
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace bllossom {
+
+class runner {
+  public:
+    using emit_function = std::function<void(event &&)>;
+
+    /** is_closing: polled while computing; true stops everything. */
+    runner(std::shared_ptr<const model> m, std::shared_ptr<const vocab> v, const backend_set & backends,
+           const context_options & options, int32_t n_seq_max, emit_function emit, std::function<bool()> is_closing);
+
+    context & get_context() { return context_; }
+
+    /** Takes a request in; what is wrong with it is reported by an event. */
+    void submit(uint32_t id, generate_request && request, cancel_flag cancelled);
+
+    void grant(uint32_t id, int64_t pieces);
+
+    /** Runs to its end; other requests wait meanwhile. Throws. */
+    evaluation evaluate(const evaluate_request & request, const cancel_flag & cancelled);
+
+    /** Does one piece of work. Returns false when there is nothing to do. */
+    bool step();
+
+    /** Settles every request with this error. */
+    void fail_all(const error & cause);
+
+  private:
+    std::vector<int32_t> tokenize(const std::vector<prompt_part> & prompt, const std::vector<image_input> & images) const;
+    int64_t              cells_needed(const sequence & s) const;
+
+    void settle_cancelled();
+    bool admit_next();
+    bool encode_next();
+    bool run_batch();
+
+    void encode(sequence & s);
+    bool compute(const std::vector<sequence *> & members, const std::vector<batch_row> & rows);
+    void sample(sequence & s, const float * logits);
+    void finish(sequence & s, finish_reason reason);
+    void fail(sequence & s, const error & cause);
+    void release(sequence & s);
+    bool should_abort() const;
+
+    std::shared_ptr<const model>               model_;
+    std::shared_ptr<const vocab>               vocab_;
+    emit_function                              emit_;
+    std::function<bool()>                      is_closing_;
+    context                                    context_;
+    std::vector<bool>                          seq_used_;  // [n_seq_max]
+    std::vector<std::unique_ptr<sequence>>     sequences_; // in the order of arrival
+    std::vector<const std::atomic<bool> *>     computing_; // cancel flags of the requests in the running graph
+};
+
+} // namespace bllossom

@@ -1,0 +1,55 @@
+#pragma once
+// Keys and values of the self-attention layers: one pool of cells per engine, shared by all sequences.
+
+#include "hparams.h"
+
+#include <cstdint>
+#include <vector>
+
+#include <ggml-cpp.h>
+
+namespace bllossom {
+
+class self_cache {
+  public:
+    /** Throws error{out_of_memory}. n_cells is rounded up to a multiple of `padding`. */
+    self_cache(const text_hparams & hp, ggml_backend_buffer_type_t buft, ggml_type type, int64_t n_cells);
+
+    /** Attended cells are a multiple of this, so that flash attention finds aligned shapes. */
+    static constexpr int64_t padding = 256;
+
+    ggml_tensor * k(int32_t il) const { return k_[size_t(il)]; } // [n_embd_kv, n_cells]; null for a cross layer
+    ggml_tensor * v(int32_t il) const { return v_[size_t(il)]; }
+
+    int64_t n_cells() const { return int64_t(cells_.size()); }
+    int64_t n_free() const { return n_free_; }
+    size_t  n_bytes() const;
+
+    /** Takes n free cells for (seq, pos), (seq, pos+1), …; the lowest free ones. The caller has checked n_free(). */
+    std::vector<int64_t> take(int32_t seq, int32_t pos, int32_t n);
+
+    /** Frees the cells of a sequence from a position on. */
+    void release(int32_t seq, int32_t first_pos = 0);
+
+    /** Cells to attend to: all that are in use, rounded up to `padding`. */
+    int64_t n_kv() const;
+
+    /** One row of the causal mask, F16 bits [n_kv]: 0 for cells of `seq` at positions <= pos, -infinity elsewhere. */
+    void fill_mask_row(uint16_t * mask, int64_t n_kv, int32_t seq, int32_t pos) const;
+
+  private:
+    struct cell {
+        int32_t seq = -1; // -1: free
+        int32_t pos = 0;
+    };
+
+    std::vector<cell>          cells_;
+    int64_t                    n_free_ = 0;
+    int64_t                    n_used_end_ = 0; // all used cells lie below
+    std::vector<ggml_tensor *> k_;         // [n_layer]
+    std::vector<ggml_tensor *> v_;
+    ggml_context_ptr           ctx_;
+    ggml_backend_buffer_ptr    buffer_;
+};
+
+} // namespace bllossom

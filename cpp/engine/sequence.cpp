@@ -1,0 +1,94 @@
+#include "sequence.h"
+
+#include <algorithm>
+
+namespace bllossom {
+
+sequence::sequence(uint32_t id, generate_request && request, std::vector<int32_t> && prompt, const vocab & v,
+                   cancel_flag cancelled)
+    : id_(id), request_(std::move(request)), tokens_(std::move(prompt)), n_prompt_(int32_t(tokens_.size())),
+      cancelled_(std::move(cancelled)), sampler_(v, request_.sampling), credit_(request_.credit),
+      stop_text_(request_.stop) {
+    for (const int32_t token : tokens_) {
+        sampler_.accept(token);
+    }
+}
+
+static bool is_legal(phase from, phase to) {
+    switch (from) {
+    case phase::queued:
+        return to == phase::encoding || to == phase::done;
+    case phase::encoding:
+        return to == phase::prefill || to == phase::done;
+    case phase::prefill:
+        return to == phase::decoding || to == phase::done;
+    case phase::decoding:
+        return to == phase::parked || to == phase::done;
+    case phase::parked:
+        return to == phase::decoding || to == phase::done;
+    case phase::done:
+        return false;
+    }
+    return false;
+}
+
+void sequence::move_to(phase next) {
+    if (!is_legal(state_, next)) {
+        throw error(error_code::internal, format("request %u: illegal move from state %d to %d", id_, int(state_), int(next)));
+    }
+    const clock::time_point now = clock::now();
+    if (next == phase::encoding) {
+        started_ = now;
+    } else if (next == phase::prefill) {
+        prefilled_ = now;
+    }
+    state_ = next;
+}
+
+std::string sequence::append(int32_t token, const std::string & text) {
+    last_token_ = clock::now();
+    if (n_generated() == 0) {
+        first_token_ = last_token_;
+    }
+    tokens_.push_back(token);
+    return stop_text_.push(utf8_hold_.push(text));
+}
+
+std::string sequence::finish_text() {
+    const std::string ready = stop_text_.push(utf8_hold_.finish());
+    return ready + stop_text_.finish();
+}
+
+void sequence::spend_credit() {
+    credit_--;
+    if (credit_ <= 0 && state_ == phase::decoding) {
+        move_to(phase::parked);
+    }
+}
+
+void sequence::grant(int64_t pieces) {
+    // Saturating: a reader that wants everything grants a very large number.
+    credit_ = pieces > INT64_MAX - std::max<int64_t>(credit_, 0) ? INT64_MAX : credit_ + pieces;
+    if (credit_ > 0 && state_ == phase::parked) {
+        move_to(phase::decoding);
+    }
+}
+
+generate_stats sequence::stats() const {
+    const auto seconds = [](clock::time_point from, clock::time_point to) {
+        const bool both = from.time_since_epoch().count() > 0 && to > from;
+        return both ? std::chrono::duration<double>(to - from).count() : 0.0;
+    };
+    generate_stats s;
+    s.n_prompt         = n_prompt_;
+    s.n_generated      = n_generated();
+    s.n_images_encoded = n_images_encoded;
+    s.queue_time       = seconds(submitted_, started_);
+    s.encode_time      = request_.images.empty() ? 0.0 : seconds(started_, prefilled_);
+    s.prompt_time      = seconds(prefilled_, first_token_);
+    s.decode_time      = seconds(first_token_, last_token_);
+    s.first_token_time = seconds(submitted_, first_token_);
+    return s;
+}
+
+} // namespace bllossom

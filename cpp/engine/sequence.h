@@ -1,0 +1,80 @@
+#pragma once
+// One generation in flight: its state, its tokens, its text. Knows no graphs.
+
+#include "cross-mask.h"
+#include "request.h"
+#include "stop-text.h"
+#include "utf8-hold.h"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bllossom {
+
+//   queued -> encoding -> prefill -> decoding <-> parked        (parked: its reader gave no credit)
+//   every state -> done
+enum class phase { queued, encoding, prefill, decoding, parked, done };
+
+class sequence {
+  public:
+    using clock = std::chrono::steady_clock;
+
+    /** prompt: the request's, tokenised. Throws error{invalid_option} for bad sampling parameters. */
+    sequence(uint32_t id, generate_request && request, std::vector<int32_t> && prompt, const vocab & v,
+             cancel_flag cancelled);
+
+    uint32_t                     id() const { return id_; }
+    const generate_request &     request() const { return request_; }
+    const std::vector<int32_t> & tokens() const { return tokens_; } // the prompt, then what was generated
+    int32_t                      n_prompt() const { return n_prompt_; }
+    int32_t                      n_generated() const { return int32_t(tokens_.size()) - n_prompt_; }
+    std::vector<int32_t>         generated() const { return { tokens_.begin() + n_prompt_, tokens_.end() }; }
+    const std::atomic<bool> &    cancelled() const { return *cancelled_; }
+    sampler &                    get_sampler() { return sampler_; }
+
+    phase state() const { return state_; }
+
+    /** The only place where the state changes; a move that the table does not list is a fault of ours and throws. */
+    void move_to(phase next);
+
+    /** Takes in a sampled token and returns the text that can be sent now. `text` is the token's piece. */
+    std::string append(int32_t token, const std::string & text);
+
+    /** Text still held back at the end of the generation. */
+    std::string finish_text();
+
+    bool stop_text_found() const { return stop_text_.found(); }
+
+    /** One piece was sent. */
+    void spend_credit();
+    void grant(int64_t pieces);
+
+    generate_stats stats() const;
+
+    // Places in the caches, managed by the runner.
+    int32_t                  seq    = -1; // number in the self cache; -1 before admission
+    int32_t                  n_past = 0;  // tokens whose keys and values are in the self cache
+    std::vector<int32_t>     slots;       // of the images in the cross cache, in order
+    std::vector<cross_image> images;
+
+    int32_t n_images_encoded = 0;
+
+  private:
+    const uint32_t       id_;
+    generate_request     request_;
+    std::vector<int32_t> tokens_;
+    int32_t              n_prompt_;
+    cancel_flag          cancelled_;
+    sampler              sampler_;
+    phase                state_  = phase::queued;
+    int64_t              credit_ = 0;
+    utf8_hold            utf8_hold_;
+    stop_text            stop_text_;
+
+    clock::time_point submitted_ = clock::now();
+    clock::time_point started_, prefilled_, first_token_, last_token_;
+};
+
+} // namespace bllossom

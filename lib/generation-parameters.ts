@@ -1,0 +1,142 @@
+/** The options of a generation: checked, completed from the configuration, and put in the engine's terms. */
+
+import { randomInt } from 'node:crypto';
+import {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkSignal,
+  checkString,
+  fail,
+  type NumberRange,
+} from './check.js';
+import type { GenerationSection } from './config-schema.js';
+import type { GenerationOptions } from './generation.js';
+import type { NativeSampling } from './native/binding.js';
+
+/** How the next token is chosen, and when to stop. Each missing one is taken from `config.generation`. */
+export interface SamplingOptions {
+  /** Tokens at most; at least 1. */
+  maxTokens?: number | undefined;
+  /** 0 (greedy) … 2 */
+  temperature?: number | undefined;
+  /** false: greedy, whatever the temperature. */
+  doSample?: boolean | undefined;
+  /** Above 0, up to 1 (off). */
+  topP?: number | undefined;
+  /** 0: off. */
+  topK?: number | undefined;
+  /** 0 (off) … 1. Default: 0 */
+  minP?: number | undefined;
+  /** Above 0; 1: off. Looks back on the whole context, as transformers does. */
+  repetitionPenalty?: number | undefined;
+  /** Default: 0 (off) */
+  frequencyPenalty?: number | undefined;
+  /** Default: 0 (off) */
+  presencePenalty?: number | undefined;
+  /** u32; the same seed and input give the same text. Default: random, told in the result. */
+  seed?: number | undefined;
+  /** Texts that end the generation; not part of the response. */
+  stop?: string | readonly string[] | undefined;
+}
+
+export interface GenerateOptions extends SamplingOptions, GenerationOptions {
+  systemMessage?: string | undefined;
+  /** Fixes the date that the chat template prints, e.g. "26 Jul 2024". */
+  dateString?: string | undefined;
+}
+
+/** What a generation was run with. */
+export interface GenerationParameters {
+  maxTokens: number;
+  temperature: number;
+  doSample: boolean;
+  topP: number;
+  topK: number;
+  minP: number;
+  repetitionPenalty: number;
+  frequencyPenalty: number;
+  presencePenalty: number;
+  seed: number;
+  stop: string[];
+}
+
+const MAX_U32 = 0xffff_ffff;
+const STOP_LIMITS = { texts: 16, characters: 256 };
+const RANGES = {
+  temperature: { min: 0, max: 2 },
+  topP: { above: 0, max: 1 },
+  minP: { min: 0, max: 1 },
+  repetitionPenalty: { above: 0, max: 10 },
+  frequencyPenalty: { min: -2, max: 2 },
+  presencePenalty: { min: -2, max: 2 },
+} satisfies Record<string, NumberRange>;
+
+export const GENERATE_KEYS = [
+  ...['maxTokens', 'temperature', 'doSample', 'topP', 'topK', 'minP', 'repetitionPenalty', 'frequencyPenalty'],
+  ...['presencePenalty', 'seed', 'stop', 'signal', 'onToken', 'systemMessage', 'dateString'],
+];
+
+/**
+ * @param known the option names that the call takes
+ * @throws InvalidArgumentError naming the option, its value and what is allowed
+ */
+export function resolveParameters(
+  defaults: GenerationSection,
+  options: GenerateOptions | undefined,
+  known: readonly string[] = GENERATE_KEYS,
+): { parameters: GenerationParameters; given: GenerateOptions } {
+  const given: GenerateOptions = checkOptions('options', options, known);
+  const number = (key: keyof typeof RANGES, initial: number) => checkNumber(key, given[key] ?? initial, RANGES[key]);
+  if (given.signal !== undefined) checkSignal('signal', given.signal);
+  if (given.onToken !== undefined) checkFunction('onToken', given.onToken);
+  if (given.systemMessage !== undefined) checkString('systemMessage', given.systemMessage);
+  if (given.dateString !== undefined) checkString('dateString', given.dateString);
+  const temperature = number('temperature', defaults.temperature);
+  const parameters: GenerationParameters = {
+    maxTokens: checkInteger('maxTokens', given.maxTokens ?? defaults.maxTokens, { min: 1, max: 1_000_000 }),
+    temperature,
+    doSample: checkBoolean('doSample', given.doSample ?? defaults.doSample) && temperature > 0,
+    topP: number('topP', defaults.topP),
+    topK: checkInteger('topK', given.topK ?? defaults.topK, { min: 0, max: 1_000_000 }),
+    minP: number('minP', 0),
+    repetitionPenalty: number('repetitionPenalty', defaults.repetitionPenalty),
+    frequencyPenalty: number('frequencyPenalty', 0),
+    presencePenalty: number('presencePenalty', 0),
+    seed: checkInteger('seed', given.seed ?? randomInt(MAX_U32 + 1), { min: 0, max: MAX_U32 }),
+    stop: checkStop(given.stop),
+  };
+  return { parameters, given };
+}
+
+function checkStop(stop: GenerateOptions['stop']): string[] {
+  if (stop === undefined) return [];
+  const texts: unknown = typeof stop === 'string' ? [stop] : stop;
+  const { texts: maxTexts, characters } = STOP_LIMITS;
+  if (!Array.isArray(texts) || texts.length > maxTexts) fail('stop', `a text or at most ${maxTexts} texts`, stop);
+  for (const text of texts) {
+    if (typeof text !== 'string' || text === '' || text.length > characters) {
+      fail('stop', `texts of 1 to ${characters} characters`, text);
+    }
+  }
+  return texts;
+}
+
+/** @param contextSize how far the penalties look back */
+export function toNativeSampling(parameters: GenerationParameters, contextSize: number): NativeSampling {
+  const { temperature, doSample, topK, topP, minP, repetitionPenalty, frequencyPenalty, presencePenalty, seed } =
+    parameters;
+  return {
+    temperature: doSample ? temperature : 0,
+    topK,
+    topP,
+    minP,
+    repetitionPenalty,
+    frequencyPenalty,
+    presencePenalty,
+    penaltyLastN: contextSize,
+    seed,
+  };
+}

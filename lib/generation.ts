@@ -1,0 +1,96 @@
+/** What `generate` returns: await it for the result, or iterate it for the pieces, or both. */
+
+import { CancelledError } from './errors.js';
+import { TokenStream } from './token-stream.js';
+
+/** What the work behind a generation is given. */
+export interface GenerationControl {
+  /** Aborts when the caller gives up; its reason is what the generation rejects with. */
+  signal: AbortSignal;
+  onPiece(text: string): void;
+  /** Binds the running request. Returns the credit that it starts with. */
+  connect(grant: (pieces: number) => void): number;
+}
+
+export interface GenerationOptions {
+  /** Ends the generation, which then rejects with `signal.reason`. */
+  signal?: AbortSignal | undefined;
+  /** Called with each piece; a generation with it needs no reader. */
+  onToken?: ((text: string) => void) | undefined;
+}
+
+/**
+ * A generation that has begun.
+ *
+ * - `await generation` lets it run to its end and gives the result.
+ * - `for await (const piece of generation)` gives the text as it comes. The engine stays at most 32 pieces ahead of the
+ *   loop; leaving the loop cancels the generation. The result is there afterwards: `await generation`.
+ *
+ * Neither awaited nor read, it parks after 32 pieces, and keeps the process alive until `cancel()`.
+ */
+export class Generation<R> implements PromiseLike<R>, AsyncIterable<string> {
+  readonly #abort = new AbortController();
+  readonly #stream = new TokenStream(() => this.cancel());
+  readonly #done: Promise<R>;
+
+  constructor(run: (control: GenerationControl) => Promise<R>, { signal, onToken }: GenerationOptions = {}) {
+    const onAbort = () => this.#abort.abort(signal?.reason);
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+    if (onToken) this.#stream.drain();
+    const control: GenerationControl = {
+      signal: this.#abort.signal,
+      onPiece: (text) => {
+        this.#stream.push(text);
+        onToken?.(text);
+      },
+      connect: (grant) => this.#stream.connect(grant),
+    };
+    this.#done = this.#run(run, control).finally(() => signal?.removeEventListener('abort', onAbort));
+    // Readers see the failure in their loop; without this line it would also be reported as unhandled.
+    this.#done.catch(() => {});
+  }
+
+  /** The text so far; stays readable after a failure. */
+  get text(): string {
+    return this.#stream.text;
+  }
+
+  /** Ends it; it rejects with `reason`. No effect once it has settled. */
+  cancel(reason: unknown = new CancelledError('The generation was cancelled')): void {
+    this.#abort.abort(reason);
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: being awaitable is the purpose of this class
+  then<A = R, B = never>(
+    onFulfilled?: ((value: R) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.#stream.drain();
+    return this.#done.then(onFulfilled, onRejected);
+  }
+
+  catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<R | B> {
+    return this.then(undefined, onRejected);
+  }
+
+  finally(onFinally?: (() => void) | null): Promise<R> {
+    return this.then().finally(onFinally);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<string, undefined> {
+    return this.#stream[Symbol.asyncIterator]();
+  }
+
+  async #run(run: (control: GenerationControl) => Promise<R>, control: GenerationControl): Promise<R> {
+    try {
+      control.signal.throwIfAborted();
+      const result = await run(control);
+      this.#stream.finish();
+      return result;
+    } catch (error) {
+      this.#stream.finish({ error });
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * An image file to upright u8 RGB, the only place that knows sharp. What comes out is what Pillow gives transformers'
+ * Mllama processor: EXIF orientation applied, alpha on white, colour profiles ignored, first page or frame only.
+ *
+ * The decoders underneath are libvips' prebuilt ones. They equal Pillow's bit for bit for JPEG, PNG, WebP, GIF and TIFF;
+ * AVIF with subsampled colour differs where the two libraries interpolate it differently.
+ */
+
+import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
+
+import { BllossomError, ImageDecodeError, ImageLimitError } from '../errors.js';
+import { type ImageFormat, SUPPORTED_FORMATS, sniffFormat } from './format.js';
+import { IMAGE_LIMITS, type ImageLimits } from './limits.js';
+import { cmyk, convertPixels, grey16, type PixelConverter, rgbaOnWhite } from './pixels.js';
+import { type EncodedSource, readSource, type UrlFetcher } from './source.js';
+
+/** An image file in any form, or a sharp pipeline, whose output is taken. */
+export type ImageSource = EncodedSource | Sharp;
+
+export interface DecodeOptions {
+  limits?: Partial<ImageLimits>;
+  fetchUrl?: UrlFetcher;
+}
+
+export interface RgbImage {
+  /** u8, [height][width][3] */
+  rgb: Uint8Array;
+  width: number;
+  height: number;
+}
+
+/**
+ * Decodes an image. The header is read first, so that an image over the limits costs neither time nor memory.
+ *
+ * @throws {ImageDecodeError} not an image, a format that is not supported, or a damaged file
+ * @throws {ImageLimitError} over {@link IMAGE_LIMITS}
+ * @throws {InvalidArgumentError} not an image source
+ * @throws {IoError} the file cannot be read
+ */
+export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<RgbImage> {
+  const limits = { ...IMAGE_LIMITS, ...options.limits };
+  try {
+    if (isPipeline(source)) return await decodePipeline(source, limits);
+    return await decodeBytes(await readSource(source, limits.maxBytes, options.fetchUrl), limits);
+  } catch (cause) {
+    if (cause instanceof BllossomError) throw cause;
+    throw translate(cause, limits);
+  }
+}
+
+/** Told by its methods, since the caller may use another copy of sharp. */
+function isPipeline(source: ImageSource): source is Sharp {
+  const { clone, metadata, raw } = (source ?? {}) as Partial<Sharp>;
+  return [clone, metadata, raw].every((method) => typeof method === 'function');
+}
+
+async function decodeBytes(bytes: Buffer, limits: ImageLimits): Promise<RgbImage> {
+  const format = sniffFormat(bytes);
+  if (format === null) {
+    throw new ImageDecodeError(
+      `The data is not an image of a supported format (it begins with ${hexHead(bytes)}). Use ${SUPPORTED_FORMATS}.`,
+    );
+  }
+  const header = await sharp(bytes, { ...STRICT, limitInputPixels: false }).metadata();
+  checkSize(header, limits);
+
+  const pipeline = sharp(bytes, { ...STRICT, limitInputPixels: limits.maxPixels }).timeout({
+    seconds: limits.maxSeconds,
+  });
+  return decodeSamples(pipeline.autoOrient(), sampleKind(bytes, format, header), limits);
+}
+
+/** How the samples have to be read to come out as Pillow reads them. */
+type SampleKind = 'rgb' | 'cmyk' | 'grey16';
+
+function sampleKind(bytes: Buffer, format: ImageFormat, { space }: Metadata): SampleKind {
+  if (space === 'cmyk') return 'cmyk';
+  // Pillow takes the high bytes of 16-bit samples, except of grey without an alpha channel.
+  const hasAlphaChannel = format === 'png' && bytes[PNG_COLOUR_TYPE] === PNG_GREY_AND_ALPHA;
+  return space === 'grey16' && !hasAlphaChannel ? 'grey16' : 'rgb';
+}
+
+const PNG_COLOUR_TYPE = 25;
+const PNG_GREY_AND_ALPHA = 4;
+
+/** `failOn: 'error'`: truncated data is an error, a decoder's warning is not. */
+const STRICT: SharpOptions = { failOn: 'error', ignoreIcc: true, pages: 1 };
+
+async function decodePipeline(pipeline: Sharp, limits: ImageLimits): Promise<RgbImage> {
+  const input = pipeline.clone();
+  checkSize(await input.metadata(), limits);
+  return decodeSamples(input.timeout({ seconds: limits.maxSeconds }).autoOrient(), 'rgb', limits);
+}
+
+async function decodeSamples(pipeline: Sharp, kind: SampleKind, limits: ImageLimits): Promise<RgbImage> {
+  const { data, info } = await asRaw(pipeline, kind).toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  checkSize(info, limits); // again: a pipeline may have enlarged its input
+
+  const channels: number = info.channels;
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (kind === 'rgb' && channels === 3) return { rgb: bytes, width, height };
+  const convert = converterFor(kind, channels, bytes);
+  if (convert === null) {
+    throw new ImageDecodeError(
+      `The image has ${channels} channels of kind ${kind}. Use grey, RGB or CMYK, with alpha or not.`,
+    );
+  }
+  return { rgb: await convertPixels(width * height, convert), width, height };
+}
+
+function asRaw(pipeline: Sharp, kind: SampleKind): Sharp {
+  switch (kind) {
+    case 'cmyk':
+      return pipeline.pipelineColourspace('cmyk').toColourspace('cmyk').raw();
+    case 'grey16':
+      return pipeline.pipelineColourspace('grey16').toColourspace('grey16').raw({ depth: 'ushort' });
+    case 'rgb':
+      return pipeline.toColourspace('srgb').raw();
+  }
+}
+
+function converterFor(kind: SampleKind, channels: number, bytes: Uint8Array): PixelConverter | null {
+  if (kind === 'grey16') {
+    // A copy: the bytes may lie at an odd address.
+    return channels === 1 || channels === 2 ? grey16(new Uint16Array(bytes.slice().buffer), channels) : null;
+  }
+  if (channels !== 4) return null;
+  return kind === 'cmyk' ? cmyk(bytes) : rgbaOnWhite(bytes);
+}
+
+function checkSize({ width, height }: Pick<Metadata, 'width' | 'height'>, limits: ImageLimits): void {
+  if (!(width >= 1 && height >= 1)) {
+    throw new ImageDecodeError(`The image has no pixels (${width} x ${height}). Pass an image of at least 1 x 1.`);
+  }
+  if (width * height > limits.maxPixels) {
+    throw new ImageLimitError(
+      `The image has ${width} x ${height} pixels; the limit is ${limits.maxPixels}. Resize it before passing it.`,
+    );
+  }
+  if (Math.max(width, height) > limits.maxSide) {
+    throw new ImageLimitError(
+      `The image has ${width} x ${height} pixels; a side may have ${limits.maxSide}. Crop or resize it before passing it.`,
+    );
+  }
+}
+
+/** sharp speaks in plain Errors; these three texts are the ones that are about limits. */
+function translate(cause: unknown, limits: ImageLimits): BllossomError {
+  const message = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
+  if (/exceeds pixel limit/i.test(message)) {
+    return new ImageLimitError(`The image has more than ${limits.maxPixels} pixels. Resize it before passing it.`, {
+      cause,
+    });
+  }
+  if (/timeout/i.test(message)) {
+    return new ImageLimitError(
+      `The image took more than ${limits.maxSeconds} s to decode. Save it anew and pass that.`,
+      { cause },
+    );
+  }
+  return new ImageDecodeError(
+    `The image is damaged and cannot be decoded: ${message}. Pass a whole file (${SUPPORTED_FORMATS}).`,
+    {
+      cause,
+    },
+  );
+}
+
+function hexHead(bytes: Uint8Array): string {
+  return Buffer.from(bytes.subarray(0, 8)).toString('hex');
+}

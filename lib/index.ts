@@ -1,0 +1,57 @@
+/** The public API of node-bllossom. */
+
+export type { ChatMessage, ChatTemplateOptions, ContentItem } from './chat-template.js';
+export { Config } from './config.js';
+export type {
+  ConfigSections,
+  GenerationSection,
+  HardwareSection,
+  ModelSection,
+  PathsSection,
+  QuantizationSection,
+} from './config-schema.js';
+export {
+  type ConversionOptions,
+  type ConversionProgress,
+  type ConversionReport,
+  convertCheckpoint,
+} from './convert/convert.js';
+export {
+  BackendError,
+  BllossomError,
+  CancelledError,
+  ClosedError,
+  ConnectionError,
+  ContextFullError,
+  ERROR_CODES,
+  type ErrorCode,
+  ImageDecodeError,
+  ImageLimitError,
+  InternalError,
+  InvalidArgumentError,
+  InvalidOptionError,
+  IoError,
+  ModelFormatError,
+  ModelNotFoundError,
+  ModelNotLoadedError,
+  ModelOutputError,
+  ModelUnsupportedError,
+  NativeMissingError,
+  OutOfMemoryError,
+} from './errors.js';
+export { Generation, type GenerationOptions } from './generation.js';
+export type { GenerateOptions, GenerationParameters, SamplingOptions } from './generation-parameters.js';
+export type { ImageSource } from './image/decode.js';
+export {
+  getModelManager,
+  type LoadedModel,
+  type LoadModelOptions,
+  type ModelArchitecture,
+  type ModelInfo,
+  ModelManager,
+} from './model-manager.js';
+export type { FinishReason, NativeSystemInfo as SystemInfo } from './native/binding.js';
+export type { Processor } from './processor.js';
+export type { GenerationResult } from './run-generation.js';
+export { TextGenerator } from './text-generator.js';
+export { VisionGenerator, type VisionResult } from './vision-generator.js';

@@ -1,0 +1,189 @@
+/**
+ * The native engine with promises instead of ids: every command gets an id, every id settles exactly once. The native
+ * side keeps the process alive while requests are open, and only then.
+ */
+
+import { CancelledError, ClosedError, errorFromNative, toBllossomError } from '../errors.js';
+import type {
+  FinishReason,
+  NativeBinding,
+  NativeEngine,
+  NativeEvaluateRequest,
+  NativeEvaluation,
+  NativeEvent,
+  NativeLoadOptions,
+  NativeMemory,
+  NativeModelInfo,
+  NativePromptPart,
+  NativeRequest,
+  NativeStats,
+} from './binding.js';
+
+export interface EngineDone {
+  reason: FinishReason;
+  tokens: Int32Array;
+  stats: NativeStats;
+}
+
+/** A running generation. */
+export interface EngineRequest {
+  done: Promise<EngineDone>;
+  /** Allows that many more pieces. */
+  grant(pieces: number): void;
+  /** Ends it; `done` rejects with `reason`. No effect once it has settled. */
+  cancel(reason: unknown): void;
+}
+
+interface OpenCommand {
+  resolve(event: NativeEvent): void;
+  reject(error: unknown): void;
+  release(): void;
+  onPiece: ((text: string) => void) | undefined;
+  onProgress: ((value: number) => void) | undefined;
+  /** Why the caller gave up, once it has. */
+  reason: { value: unknown } | undefined;
+}
+
+interface CommandOptions {
+  signal?: AbortSignal | undefined;
+  onPiece?: ((text: string) => void) | undefined;
+  /** 0 … 1 */
+  onProgress?: ((value: number) => void) | undefined;
+}
+
+export class Engine {
+  readonly #native: NativeEngine;
+  readonly #open = new Map<number, OpenCommand>();
+  #nextId = 1;
+  #closed = false;
+
+  constructor(binding: Pick<NativeBinding, 'Engine'>) {
+    this.#native = new binding.Engine((events) => {
+      for (const event of events) this.#receive(event);
+    });
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  async load(options: NativeLoadOptions, command: CommandOptions = {}): Promise<NativeModelInfo> {
+    const { settled } = this.#command('load', (id) => this.#native.load(id, options), command);
+    return ((await settled) as Extract<NativeEvent, { kind: 'loaded' }>).info;
+  }
+
+  async unload(): Promise<void> {
+    await this.#command('unload', (id) => this.#native.unload(id)).settled;
+  }
+
+  generate(request: NativeRequest, command: CommandOptions = {}): EngineRequest {
+    const { id, settled } = this.#command('generate', (id) => this.#native.generate(id, request), command);
+    return {
+      done: settled.then((event) => event as Extract<NativeEvent, { kind: 'done' }>),
+      grant: (pieces) => {
+        if (this.#open.has(id)) this.#native.grant(id, pieces);
+      },
+      cancel: (reason) => this.#cancel(id, reason),
+    };
+  }
+
+  /** A teacher-forced run that returns logits. */
+  async evaluate(request: NativeEvaluateRequest, command: CommandOptions = {}): Promise<NativeEvaluation> {
+    const { settled } = this.#command('evaluate', (id) => this.#native.evaluate(id, request), command);
+    return ((await settled) as Extract<NativeEvent, { kind: 'evaluated' }>).result;
+  }
+
+  async clearCaches(): Promise<void> {
+    await this.#command('clearCaches', (id) => this.#native.clearCaches(id)).settled;
+  }
+
+  tokenize(prompt: NativePromptPart[]): Int32Array {
+    return this.#direct(() => this.#native.tokenize(prompt));
+  }
+
+  detokenize(tokens: Int32Array): string {
+    return this.#direct(() => this.#native.detokenize(tokens));
+  }
+
+  memory(): NativeMemory {
+    return this.#direct(() => this.#native.memory());
+  }
+
+  /** Cancels everything and ends the engine thread; open commands reject with `ClosedError`. Calling it twice is fine. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#native.close();
+  }
+
+  #direct<T>(call: () => T): T {
+    if (this.#closed) throw new ClosedError('The engine is closed: load the model again');
+    try {
+      return call();
+    } catch (error) {
+      throw toBllossomError(error);
+    }
+  }
+
+  #command(
+    name: string,
+    submit: (id: number) => void,
+    { signal, onPiece, onProgress }: CommandOptions = {},
+  ): { id: number; settled: Promise<NativeEvent> } {
+    const id = this.#nextId++;
+    const settled = new Promise<NativeEvent>((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      if (this.#closed) return reject(new ClosedError(`${name}: the engine is closed; load the model again`));
+      const onAbort = () => this.#cancel(id, signal?.reason);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#open.set(id, {
+        resolve,
+        reject,
+        release: () => signal?.removeEventListener('abort', onAbort),
+        onPiece,
+        onProgress,
+        reason: undefined,
+      });
+      try {
+        submit(id);
+      } catch (error) {
+        this.#take(id)?.reject(toBllossomError(error));
+      }
+    });
+    return { id, settled };
+  }
+
+  #cancel(id: number, reason: unknown): void {
+    const command = this.#open.get(id);
+    if (!command || command.reason) return;
+    command.reason = { value: reason ?? new CancelledError() };
+    this.#native.cancel(id);
+  }
+
+  #take(id: number): OpenCommand | undefined {
+    const command = this.#open.get(id);
+    this.#open.delete(id);
+    command?.release();
+    return command;
+  }
+
+  #receive(event: NativeEvent): void {
+    if (event.kind === 'piece' || event.kind === 'progress') {
+      const command = this.#open.get(event.id);
+      if (!command || command.reason) return;
+      try {
+        if (event.kind === 'piece') command.onPiece?.(event.text);
+        else command.onProgress?.(event.value);
+      } catch (error) {
+        // A callback of the caller threw: its own request fails with that error, the others go on.
+        this.#cancel(event.id, error);
+      }
+      return;
+    }
+    const command = this.#take(event.id);
+    if (!command) return;
+    if (command.reason) command.reject(command.reason.value);
+    else if (event.kind === 'error') command.reject(errorFromNative(event));
+    else command.resolve(event);
+  }
+}

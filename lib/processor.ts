@@ -1,0 +1,58 @@
+/** Everything between people's input and the model's: tokens, chat template, image tiles. */
+
+import { type ChatMessage, ChatTemplate, type ChatTemplateOptions } from './chat-template.js';
+import { checkString, fail } from './check.js';
+import type { ImageSource } from './image/decode.js';
+import type { PreparedImage } from './image/prepare.js';
+import type { NativeBinding, NativeModelInfo, NativePromptPart } from './native/binding.js';
+import type { Engine } from './native/engine.js';
+
+export class Processor {
+  readonly #engine: Engine;
+  readonly #info: NativeModelInfo;
+  readonly #tileImage: NativeBinding['tileImage'];
+  #template: ChatTemplate | undefined;
+
+  constructor(engine: Engine, info: NativeModelInfo, tileImage: NativeBinding['tileImage']) {
+    this.#engine = engine;
+    this.#info = info;
+    this.#tileImage = tileImage;
+  }
+
+  /**
+   * Token ids. A string is plain text: control tokens in it stay text; a prompt is as `applyChatTemplate` returns it.
+   * Nothing is added, no begin-of-text either.
+   */
+  tokenize(input: string | NativePromptPart[]): Int32Array {
+    if (Array.isArray(input)) return this.#engine.tokenize(input);
+    return this.#engine.tokenize([{ text: checkString('input', input) }]);
+  }
+
+  detokenize(tokens: Int32Array | readonly number[]): string {
+    if (!(tokens instanceof Int32Array) && !Array.isArray(tokens)) fail('tokens', 'an Int32Array or array', tokens);
+    return this.#engine.detokenize(Int32Array.from(tokens));
+  }
+
+  /**
+   * The prompt of a conversation in the model's own format.
+   *
+   * @throws InvalidArgumentError when a message is malformed or the template refuses it; ModelFormatError when the
+   * template fails
+   */
+  applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): NativePromptPart[] {
+    this.#template ??= new ChatTemplate(this.#info);
+    return this.#template.render(messages, options);
+  }
+
+  /** Decodes an image and cuts it into the model's tiles. @throws ImageDecodeError, ImageLimitError, IoError */
+  async prepareImage(source: ImageSource): Promise<PreparedImage> {
+    // The decoder is loaded with the first image: text alone does not pay for it.
+    const { prepareImage } = await import('./image/prepare.js');
+    return prepareImage(source, this.#info, this.#tileImage);
+  }
+}
+
+/** A prompt as one string, control tokens by their text. */
+export function promptText(prompt: readonly NativePromptPart[]): string {
+  return prompt.map((part) => ('special' in part ? part.special : 'text' in part ? part.text : '')).join('');
+}

@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+// Removes what building made. The vendored sources stay: `npm run vendor` checks them by itself.
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+for (const folder of ['build', 'build-debug', 'build-asan', 'dist', 'coverage']) {
+  rmSync(path.join(root, folder), { recursive: true, force: true });
+}

@@ -1,0 +1,255 @@
+// Every malformed file must end in a typed error or in a run with finite results: never in a signal, never in a hang.
+//
+//   test-malformed-gguf                the gate, a few thousand cases
+//   test-malformed-gguf --share 1      every case of the generator (tens of thousands)
+//   test-malformed-gguf --only TEXT    the cases whose name contains TEXT, with their messages
+
+#include "error.h"
+#include "gguf-file.h"
+#include "model.h"
+#include "support/malformed.h"
+#include "support/temp-dir.h"
+#include "support/tiny-model.h"
+#include "vocab-check.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <map>
+
+#include <fcntl.h>
+#include <llama.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace bllossom;
+
+namespace {
+
+constexpr unsigned time_limit_seconds = 5;
+constexpr int ran                     = 0;
+constexpr int first_code              = 10; // exit status of error code 0
+constexpr int untyped                 = 90; // another exception than `error`
+
+struct options {
+    double share = 0.006;
+    std::string only;
+};
+
+/** Loads the vocabulary and the model. Throws `error`. */
+void run_model(const backend_set & backends, const std::string & path) {
+    const gguf_file file(path);
+    gguf_context_ptr metadata = make_vocab_metadata(file);
+    auto params               = llama_model_default_params();
+    params.vocab_only         = true;
+    llama_model * vocab_model = llama_model_init_from_user(metadata.get(), nullptr, nullptr, params);
+    if (vocab_model == nullptr) {
+        throw error(error_code::model_format, "libllama refused the vocabulary");
+    }
+    const llama_vocab * vocab = llama_model_get_vocab(vocab_model);
+    const std::string text    = "Hello, the \xed\x95\x9c\xea\xb5\xad\n";
+    llama_token tokens[256];
+    const int32_t n = llama_tokenize(vocab, text.data(), int32_t(text.size()), tokens, 256, true, false);
+    for (int32_t i = 0; i < n; i++) {
+        char piece[2048];
+        llama_token_to_piece(vocab, tokens[i], piece, sizeof(piece), 0, true);
+    }
+    llama_model_free(vocab_model);
+
+    load_options load;
+    load.path = path;
+    load_model(backends, load);
+}
+
+/** In the child: ends the process with what happened. */
+[[noreturn]] void run_and_exit(const backend_set & backends, const std::string & path, bool verbose) {
+    alarm(time_limit_seconds);
+    try {
+        run_model(backends, path);
+        _exit(ran);
+    } catch (const error & e) {
+        if (verbose) {
+            fprintf(stderr, "%s: %s\n", error_code_name(e.code()), e.what());
+        }
+        _exit(first_code + int(e.code()));
+    } catch (const std::exception & e) {
+        fprintf(stderr, "untyped exception: %s\n", e.what());
+        _exit(untyped);
+    }
+}
+
+struct result {
+    std::string outcome;
+    bool failed;
+};
+
+result judge(int status) {
+    if (WIFSIGNALED(status)) {
+        const int signal = WTERMSIG(status);
+        return {signal == SIGALRM ? "hang" : "signal " + std::to_string(signal), true};
+    }
+    const int code = WEXITSTATUS(status);
+    if (code == ran) {
+        return {"ran", false};
+    }
+    const int typed = code - first_code;
+    if (typed >= 0 && typed < n_error_codes) {
+        return {error_code_name(error_code(typed)), error_code(typed) == error_code::internal};
+    }
+    return {"exit " + std::to_string(code), true};
+}
+
+class campaign {
+  public:
+    explicit campaign(const options & o) : options_(o), backends_("cpu", 1) {}
+
+    void run(const tiny::gguf_image & good, const std::string & title, uint32_t seed, double share) {
+        expect_sound(good, title);
+        tiny::for_each_malformed(good, title, seed, share, [&](const tiny::malformed_case & one) {
+            if (options_.only.empty() || one.name.find(options_.only) != std::string::npos) {
+                run_case(one);
+            }
+        });
+    }
+
+    /** Prints the table; returns the process's exit status. */
+    int report() const {
+        std::map<std::string, std::map<std::string, int>> table = table_;
+        for (const auto & [category, outcomes] : table_) {
+            for (const auto & [outcome, count] : outcomes) {
+                table["TOTAL"][outcome] += count;
+            }
+        }
+        for (const auto & [category, outcomes] : table) {
+            int sum = 0;
+            for (const auto & [outcome, count] : outcomes) {
+                sum += count;
+            }
+            printf("%-18s %6d:", category.c_str(), sum);
+            for (const auto & [outcome, count] : outcomes) {
+                printf("  %s %d", outcome.c_str(), count);
+            }
+            printf("\n");
+        }
+        printf("peak memory of one case %ld MiB, slowest case %.0f ms, %d of %d failed\n", peak_kib_ >> 10, slowest_ms_,
+               failures_, n_cases_);
+        return failures_ == 0 && n_cases_ > 0 ? 0 : 1;
+    }
+
+  private:
+    /** The seed itself must run, or the campaign would test nothing. */
+    void expect_sound(const tiny::gguf_image & good, const std::string & title) {
+        const result outcome = run_bytes(good.serialize());
+        if (outcome.outcome != "ran") {
+            fprintf(stderr, "the sound file %s: %s\n", title.c_str(), outcome.outcome.c_str());
+            failures_++;
+        }
+    }
+
+    void run_case(const tiny::malformed_case & one) {
+        result outcome = run_bytes(one.bytes);
+        if (one.must_be_refused && outcome.outcome == "ran") {
+            outcome = {"accepted", true};
+        }
+        table_[one.category][outcome.outcome]++;
+        n_cases_++;
+        if (outcome.failed) {
+            failures_++;
+            fprintf(stderr, "%s, %s: %s\n", one.category.c_str(), one.name.c_str(), outcome.outcome.c_str());
+            std::ifstream log(dir_.file("log"));
+            std::string line;
+            for (int i = 0; i < 12 && std::getline(log, line); i++) {
+                fprintf(stderr, "    %s\n", line.c_str());
+            }
+        } else if (!options_.only.empty()) {
+            printf("%s, %s: %s\n", one.category.c_str(), one.name.c_str(), outcome.outcome.c_str());
+        }
+    }
+
+    result run_bytes(const std::string & bytes) {
+        const std::string path = dir_.file("case.gguf");
+        std::ofstream(path, std::ios::binary).write(bytes.data(), std::streamsize(bytes.size()));
+        fflush(stdout);
+        const int64_t start = ggml_time_us();
+        const pid_t child   = fork();
+        if (child == 0) {
+            if (options_.only.empty()) {
+                dup2(open(dir_.file("log").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600), STDERR_FILENO);
+            }
+            run_and_exit(backends_, path, !options_.only.empty());
+        }
+        int status = 0;
+        rusage usage{};
+        wait4(child, &status, 0, &usage);
+        slowest_ms_ = std::max(slowest_ms_, double(ggml_time_us() - start) / 1000);
+        peak_kib_   = std::max(peak_kib_, usage.ru_maxrss);
+        return judge(status);
+    }
+
+    const options & options_;
+    const backend_set backends_;
+    const temp_dir dir_;
+
+    std::map<std::string, std::map<std::string, int>> table_;
+    int n_cases_       = 0;
+    int failures_      = 0;
+    long peak_kib_     = 0;
+    double slowest_ms_ = 0;
+};
+
+options parse(int argc, char ** argv) {
+    options o;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (std::string(argv[i]) == "--share") {
+            o.share = std::stod(argv[i + 1]);
+        } else if (std::string(argv[i]) == "--only") {
+            o.only = argv[i + 1];
+        }
+    }
+    return o;
+}
+
+tiny::gguf_image make_image(const tiny::model_options & model) {
+    const temp_dir dir;
+    const std::string path = dir.file("good.gguf");
+    tiny::write_model(path, model);
+    std::ifstream in(path, std::ios::binary);
+    return tiny::gguf_image::parse({std::istreambuf_iterator<char>(in), {}});
+}
+
+/** The smallest model that has every kind of layer. */
+tiny::model_options smallest() {
+    tiny::model_options o;
+    o.n_embd = o.n_ff = o.n_ff_vision = 32;
+    o.n_head                          = 2;
+    o.n_head_kv                       = 1;
+    o.n_layer                         = 3;
+    o.cross_layers                    = {1};
+    o.n_layer_vision                  = 2;
+    o.n_global_layer                  = 1;
+    o.intermediates                   = {1};
+    return o;
+}
+
+} // namespace
+
+int main(int argc, char ** argv) {
+    const options o = parse(argc, argv);
+    campaign all(o);
+
+    auto f32 = smallest();
+    all.run(make_image(f32), "F32", 1, o.share);
+
+    auto q8_0      = smallest();
+    q8_0.type      = GGML_TYPE_Q8_0;
+    q8_0.tied_head = true;
+    all.run(make_image(q8_0), "Q8_0", 2, o.share);
+
+    auto q4_k           = tiny::q4_k_options();
+    q4_k.n_layer_vision = 2;
+    q4_k.n_global_layer = 1;
+    q4_k.intermediates  = {1};
+    all.run(make_image(q4_k), "Q4_K", 3, o.share / 2);
+    return all.report();
+}
