@@ -127,7 +127,7 @@ gguf_writer_wrap::gguf_writer_wrap(const Napi::CallbackInfo & info) : Napi::Obje
         }
         writer_ = std::make_shared<gguf_writer>(text(info[0], "path"), metadata, plan, threads);
     } catch (const std::exception & e) {
-        to_js_error(info.Env(), e).ThrowAsJavaScriptException();
+        call_error(info.Env(), e).ThrowAsJavaScriptException();
     }
 }
 
@@ -144,9 +144,7 @@ Napi::Value gguf_writer_wrap::write(const Napi::CallbackInfo & info) {
             writer.write(copy.data(), copy.size(), source);
         });
     } catch (const std::exception & e) {
-        auto deferred = Napi::Promise::Deferred::New(env);
-        deferred.Reject(to_js_error(env, e).Value());
-        return deferred.Promise();
+        return rejected(env, e);
     }
 }
 
@@ -164,10 +162,7 @@ Napi::Value gguf_writer_wrap::abort(const Napi::CallbackInfo & info) {
 
 Napi::Value gguf_writer_wrap::start(Napi::Env env, std::function<void(gguf_writer &)> call) {
     if (busy_) {
-        auto deferred = Napi::Promise::Deferred::New(env);
-        deferred.Reject(
-            to_js_error(env, error_code::invalid_option, "the writer is busy; await the call before this one").Value());
-        return deferred.Promise();
+        return rejected(env, error(error_code::invalid_option, "the writer is busy; await the call before this one"));
     }
     busy_ = true;
     Ref(); // the object must outlive the call that will touch it again

@@ -91,9 +91,7 @@ Napi::Value to_js(Napi::Env env, const gguf_file & file) {
 Napi::Value read_gguf(const Napi::CallbackInfo & info) {
     const Napi::Env env = info.Env();
     if (!info[0].IsString()) {
-        auto deferred = Napi::Promise::Deferred::New(env);
-        deferred.Reject(to_js_error(env, error_code::invalid_option, "path must be a string").Value());
-        return deferred.Promise();
+        return rejected(env, error(error_code::invalid_option, "path must be a string"));
     }
     auto file = std::make_shared<std::unique_ptr<gguf_file>>();
     return promise_worker::start(

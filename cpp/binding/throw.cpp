@@ -20,4 +20,14 @@ Napi::Error to_js_error(Napi::Env env, const std::exception & e) {
     return to_js_error(env, error_code::internal, e.what());
 }
 
+Napi::Error call_error(Napi::Env env, const std::exception & e) {
+    return env.IsExceptionPending() ? env.GetAndClearPendingException() : to_js_error(env, e);
+}
+
+Napi::Promise rejected(Napi::Env env, const std::exception & e) {
+    auto deferred = Napi::Promise::Deferred::New(env);
+    deferred.Reject(call_error(env, e).Value());
+    return deferred.Promise();
+}
+
 } // namespace bllossom

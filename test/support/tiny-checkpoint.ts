@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { CheckpointFiles } from '../../lib/convert/tensor-source.js';
 
 /** A whole Mllama checkpoint of a few thousand weights, in the layout of Hugging Face. */
 
@@ -211,16 +212,16 @@ function byteCharacter(byte: number): string {
 export interface TinyCheckpoint {
   tensors?: Map<string, TinyTensor>;
   dtype?: Dtype;
-  /** Files by name; an object is written as JSON, undefined leaves the file out. */
+  /** Files by name that replace the usual ones; an object is written as JSON, undefined leaves the file out. */
   files?: Record<string, unknown>;
   /** Shards; 1 writes a single file. */
   shards?: number;
 }
 
-/** Writes a checkpoint into `folder`. */
-export async function writeTinyCheckpoint(folder: string, options: TinyCheckpoint = {}): Promise<void> {
+/** The files of a checkpoint by name. */
+export function tinyFiles(options: TinyCheckpoint = {}): Map<string, Uint8Array> {
   const { tensors = tinyTensors(), dtype = 'F32', shards = 1 } = options;
-  const files: Record<string, unknown> = {
+  const texts: Record<string, unknown> = {
     'config.json': tinyConfig(),
     'tokenizer.json': tinyTokenizer(),
     'special_tokens_map.json': { bos_token: '<|begin_of_text|>', eos_token: { content: '<|eot_id|>' } },
@@ -228,24 +229,66 @@ export async function writeTinyCheckpoint(folder: string, options: TinyCheckpoin
     'chat_template.json': { chat_template: '{{ bos_token }}' },
     ...options.files,
   };
-  await mkdir(folder, { recursive: true });
-  for (const [name, content] of Object.entries(files)) {
-    if (content !== undefined) {
-      await writeFile(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
+  const files = new Map<string, Uint8Array>();
+  const names = [...tensors.keys()];
+  const shardFile = (shard: number) => `model-0000${shard + 1}-of-0000${shards}.safetensors`;
+  for (let shard = 0; shard < shards; shard++) {
+    const part = new Map([...tensors].filter((_, i) => i % shards === shard));
+    files.set(shards === 1 ? 'model.safetensors' : shardFile(shard), safetensors(part, dtype));
+  }
+  if (shards > 1) {
+    const weightMap = Object.fromEntries(names.map((name, i) => [name, shardFile(i % shards)]));
+    files.set('model.safetensors.index.json', Buffer.from(JSON.stringify({ weight_map: weightMap })));
+  }
+  for (const [name, content] of Object.entries(texts)) {
+    if (content === undefined) {
+      files.delete(name);
+    } else {
+      files.set(
+        name,
+        content instanceof Uint8Array
+          ? content
+          : Buffer.from(typeof content === 'string' ? content : JSON.stringify(content)),
+      );
     }
   }
-  const names = [...tensors.keys()];
-  const part = (shard: number) => new Map([...tensors].filter((_, i) => i % shards === shard));
-  if (shards === 1) {
-    await writeFile(join(folder, 'model.safetensors'), safetensors(tensors, dtype));
-    return;
+  return files;
+}
+
+/** Writes a checkpoint into `folder`. */
+export async function writeTinyCheckpoint(folder: string, options: TinyCheckpoint = {}): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const [name, content] of tinyFiles(options)) {
+    await writeFile(join(folder, name), content);
   }
-  const file = (shard: number) => `model-0000${shard + 1}-of-0000${shards}.safetensors`;
-  for (let shard = 0; shard < shards; shard++) {
-    await writeFile(join(folder, file(shard)), safetensors(part(shard), dtype));
-  }
-  const weight_map = Object.fromEntries(names.map((name, i) => [name, file(i % shards)]));
-  await writeFile(join(folder, 'model.safetensors.index.json'), JSON.stringify({ weight_map }));
+}
+
+/** Files in memory behind the interface of a checkpoint; `openFiles` counts those that were not closed. */
+export function inMemory(files: Map<string, Uint8Array>): CheckpointFiles & { openFiles: number } {
+  const get = (name: string): Uint8Array => {
+    const content = files.get(name);
+    if (content === undefined) {
+      throw new Error(`no file ${name}`);
+    }
+    return content;
+  };
+  return {
+    location: 'memory/tiny',
+    openFiles: 0,
+    list: async () => [...files.keys()],
+    readText: async (name) => Buffer.from(get(name)).toString('utf8'),
+    async open(name) {
+      const content = get(name);
+      this.openFiles++;
+      return {
+        size: content.length,
+        read: async (offset, length) => new Uint8Array(content.subarray(offset, offset + length)),
+        close: async () => {
+          this.openFiles--;
+        },
+      };
+    },
+  };
 }
 
 /** A safetensors file by hand. */

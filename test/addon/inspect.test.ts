@@ -1,0 +1,99 @@
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { convertCheckpoint } from '../../lib/convert/convert.js';
+import { inspectGguf } from '../../lib/inspect.js';
+import type { NativeMetadataEntry } from '../../lib/native/binding.js';
+import { loadNative } from '../../lib/native/load.js';
+import { TINY, tinyTensors, writeTinyCheckpoint } from '../support/tiny-checkpoint.js';
+
+let folder: string;
+let path: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bllossom-inspect-'));
+  path = join(folder, 'model.gguf');
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function write(metadata: NativeMetadataEntry[]): Promise<void> {
+  const writer = new (loadNative().GgufWriter)(path, metadata, [{ name: 'a', type: 'F32', ne: [8] }], 1);
+  await writer.write(new Uint8Array(32), 'F32');
+  await writer.finish();
+}
+
+test('a model is described with the memory it needs', async () => {
+  await writeTinyCheckpoint(join(folder, 'tiny'));
+  const { parameters } = await convertCheckpoint({ source: join(folder, 'tiny'), output: path, type: 'Q8_0' });
+  const report = await inspectGguf(path);
+  expect(report).toMatchObject({ path, architecture: 'mllama', name: 'tiny', version: 3, parameters });
+  expect(parameters).toBe([...tinyTensors().values()].reduce((sum, { values }) => sum + values.length, 0));
+  expect(report.types.reduce((sum, { tensors }) => sum + tensors, 0)).toBe(report.tensors.length);
+
+  const layerRow = 2 * TINY.kvHeads * (TINY.width / TINY.heads) * 2; // keys and values, F16
+  expect(report.memory).toEqual({
+    weights: report.tensors.reduce((sum, { bytes }) => sum + bytes, 0),
+    selfCachePer1000Tokens: 1000 * 2 * layerRow,
+    selfCacheAt8192: 8192 * 2 * layerRow,
+    crossCachePerImage: 2 * layerRow * 4 * TINY.positions,
+  });
+});
+
+test('the memory plan gives the known figures of AICA-5B', async () => {
+  const entries = {
+    embedding_length: 3072,
+    block_count: 35,
+    'attention.head_count': 24,
+    'attention.head_count_kv': 8,
+    'vision.image_size': 560,
+    'vision.patch_size': 14,
+    'vision.max_num_tiles': 4,
+  };
+  await write([
+    { key: 'general.architecture', type: 'string', value: 'mllama' },
+    { key: 'mllama.attention.cross_attention_layers', type: 'i32[]', value: [3, 8, 13, 18, 23, 28, 33] },
+    ...Object.entries(entries).map(([key, value]) => ({ key: `mllama.${key}`, type: 'u32' as const, value })),
+  ]);
+  const { memory } = await inspectGguf(path);
+  expect(memory?.selfCachePer1000Tokens).toBe(114_688_000);
+  expect(memory?.selfCacheAt8192).toBe(896 * 1024 * 1024);
+  expect(memory?.crossCachePerImage).toBe(6404 * 28_672);
+});
+
+test('a model of another architecture is described without a plan', async () => {
+  await write([{ key: 'general.architecture', type: 'string', value: 'llama' }]);
+  const report = await inspectGguf(path);
+  expect(report).toMatchObject({ architecture: 'llama', name: undefined, parameters: 8 });
+  expect(report.memory).toBeUndefined();
+});
+
+test.each([
+  ['without an architecture', [], /no general\.architecture/],
+  [
+    'that says mllama but lacks its numbers',
+    [{ key: 'general.architecture', type: 'string', value: 'mllama' }],
+    /is missing/,
+  ],
+] as const)('a file %s is a format error', async (_, metadata, message) => {
+  await write([...metadata]);
+  await expect(inspectGguf(path)).rejects.toMatchObject({
+    code: 'ERR_MODEL_FORMAT',
+    message: expect.stringMatching(message),
+  });
+});
+
+test('a missing file, a text and a truncated file are typed errors', async () => {
+  await expect(inspectGguf(path)).rejects.toMatchObject({ code: 'ERR_MODEL_NOT_FOUND' });
+  await writeFile(path, 'not a model at all');
+  await expect(inspectGguf(path)).rejects.toMatchObject({ code: 'ERR_MODEL_FORMAT' });
+  await write([{ key: 'general.architecture', type: 'string', value: 'llama' }]);
+  for (let size = 0; size < 100; size += 7) {
+    await truncate(path, 100 - size);
+    await expect(inspectGguf(path)).rejects.toMatchObject({ code: 'ERR_MODEL_FORMAT' });
+  }
+});
+
+test('a path that is no text is refused', async () => {
+  await expect(loadNative().readGguf(7 as unknown as string)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+});
