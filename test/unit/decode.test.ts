@@ -325,6 +325,19 @@ describe('limits', () => {
     });
   });
 
+  test('does not wait for ever for a sharp pipeline whose stream never comes', async () => {
+    await expect(decodeImage(sharp(), { limits: { maxSeconds: 0.05 } })).rejects.toMatchObject({
+      code: 'ERR_IMAGE_LIMIT',
+    });
+  });
+
+  test('takes a sharp pipeline that is fed by a stream', async () => {
+    const pipeline = sharp();
+    const decoded = pixels(pipeline);
+    pipeline.end(PNG);
+    expect(await decoded).toEqual([...PIXELS]);
+  });
+
   /** A PNG header of any size with a little of its data. */
   const pngBomb = (width: number, height: number) =>
     pngFile(width, height, 8, 2, [], [{ type: 'IDAT', data: deflateSync(Buffer.alloc(1 << 20), { level: 9 }) }]);
