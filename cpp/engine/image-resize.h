@@ -7,8 +7,8 @@
 namespace bllossom {
 
 struct image_u8 {
-    int32_t              width  = 0;
-    int32_t              height = 0;
+    int32_t width  = 0;
+    int32_t height = 0;
     std::vector<uint8_t> rgb; // [height][width][3]
 };
 

@@ -88,8 +88,17 @@ const STRICT: SharpOptions = { failOn: 'error', ignoreIcc: true, pages: 1 };
 
 async function decodePipeline(pipeline: Sharp, limits: ImageLimits): Promise<RgbImage> {
   const input = pipeline.clone();
-  checkSize(await input.metadata(), limits);
+  checkSize(await within(limits.maxSeconds, input.metadata()), limits);
   return decodeSamples(input.timeout({ seconds: limits.maxSeconds }).autoOrient(), 'rgb', limits);
+}
+
+/** A pipeline may read a stream that nobody feeds. */
+async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('timeout')), seconds * 1000);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 async function decodeSamples(pipeline: Sharp, kind: SampleKind, limits: ImageLimits): Promise<RgbImage> {

@@ -202,6 +202,7 @@ describe('prepareImage', () => {
       `64 MP RGBA: event loop p99 ${(delay.percentile(99) / 1e6).toFixed(0)} ms, longest ${(delay.max / 1e6).toFixed(0)} ms`,
     );
     expect(tileCount).toBe(4);
-    expect(delay.max / 1e6).toBeLessThan(100);
+    // One copy of the pixels, or converting them in one go, would already take longer than this.
+    expect(delay.max / 1e6).toBeLessThan(200);
   });
 });

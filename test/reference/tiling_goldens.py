@@ -1,5 +1,6 @@
-"""Makes test/fixtures/tiling/sizes.json: canvas and fitted size of random images, by transformers' own functions.
+"""Makes test/fixtures/tiling/sizes.json: canvas and fitted size of random images by transformers' own functions.
 
+For geometries that no released model has; test/fixtures/preprocess/sizes.json covers tiles of 560.
 Per geometry one flat array: width, height, rows, cols, resized width, resized height, and again.
 
 Usage: python tiling_goldens.py OUTPUT
@@ -17,7 +18,7 @@ from transformers.models.mllama.image_processing_pil_mllama import (
 )
 
 # tile size, max tiles, images
-GEOMETRIES = [(560, 4, 3000), (448, 4, 1000), (28, 4, 500), (336, 6, 500)]
+GEOMETRIES = [(448, 4, 1000), (28, 4, 500), (336, 6, 500)]
 
 
 def side(rng: random.Random, tile: int) -> int:
