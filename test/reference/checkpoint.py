@@ -133,9 +133,10 @@ def vision_layer(config: Configuration, draw: Draw, at: str) -> dict[str, torch.
     out = {}
     for name, gain in [("q_proj", 1.6), ("k_proj", 1.6), ("v_proj", 1.0), ("o_proj", 1.0)]:
         out[f"{at}.self_attn.{name}.weight"] = draw.linear(f"{at}.{name}", v, v, gain)
-    for name, rows, cols in [("fc1", ffn, v), ("fc2", v, ffn)]:
-        out[f"{at}.mlp.{name}.weight"] = draw.linear(f"{at}.{name}", rows, cols)
-        out[f"{at}.mlp.{name}.bias"] = draw.normal(f"{at}.{name}.bias", (rows,), std=0.1)
+    # Mostly negative inputs to the GELU, as in trained towers: there its exact and its tanh form differ visibly.
+    for name, rows, cols, gain, bias in [("fc1", ffn, v, 0.6, -1.8), ("fc2", v, ffn, 6.0, 0.0)]:
+        out[f"{at}.mlp.{name}.weight"] = draw.linear(f"{at}.{name}", rows, cols, gain)
+        out[f"{at}.mlp.{name}.bias"] = draw.normal(f"{at}.{name}.bias", (rows,), bias, 0.3)
     for name in ("input_layernorm", "post_attention_layernorm"):
         out.update(layer_norm(draw, f"{at}.{name}", v))
     return out
