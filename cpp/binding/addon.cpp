@@ -30,6 +30,8 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
 
 } // namespace bllossom
 
-static Napi::Object init_addon(Napi::Env env, Napi::Object exports) { return bllossom::init(env, exports); }
+static Napi::Object init_addon(Napi::Env env, Napi::Object exports) {
+    return bllossom::init(env, exports);
+}
 
 NODE_API_MODULE(bllossom, init_addon)

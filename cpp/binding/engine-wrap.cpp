@@ -23,7 +23,9 @@ Napi::Function engine_wrap::define(Napi::Env env) {
                        });
 }
 
-void engine_wrap::end_with_env(void * self) { static_cast<engine_wrap *>(self)->pump_.reset(); }
+void engine_wrap::end_with_env(void * self) {
+    static_cast<engine_wrap *>(self)->pump_.reset();
+}
 
 engine_wrap::engine_wrap(const Napi::CallbackInfo & info) : Napi::ObjectWrap<engine_wrap>(info), env_(info.Env()) {
     guarded(env_, [&]() -> Napi::Value {
@@ -77,7 +79,7 @@ Napi::Value engine_wrap::unload(const Napi::CallbackInfo & info) {
 
 Napi::Value engine_wrap::generate(const Napi::CallbackInfo & info) {
     return guarded(env_, [&]() -> Napi::Value {
-        const uint32_t   id      = read_id(info);
+        const uint32_t id        = read_id(info);
         generate_request request = read_generate_request(info[1]);
         pump().open(env_);
         pump().get_engine().generate(id, std::move(request));
@@ -87,7 +89,7 @@ Napi::Value engine_wrap::generate(const Napi::CallbackInfo & info) {
 
 Napi::Value engine_wrap::evaluate(const Napi::CallbackInfo & info) {
     return guarded(env_, [&]() -> Napi::Value {
-        const uint32_t   id      = read_id(info);
+        const uint32_t id        = read_id(info);
         evaluate_request request = read_evaluate_request(info[1]);
         pump().open(env_);
         pump().get_engine().evaluate(id, std::move(request));
@@ -121,7 +123,7 @@ Napi::Value engine_wrap::clear_caches(const Napi::CallbackInfo & info) {
 Napi::Value engine_wrap::tokenize(const Napi::CallbackInfo & info) {
     return guarded(env_, [&]() -> Napi::Value {
         const std::vector<int32_t> tokens = pump().get_engine().get_vocab()->tokenize(read_prompt(info[0]));
-        Napi::Int32Array           array  = Napi::Int32Array::New(env_, tokens.size());
+        Napi::Int32Array array            = Napi::Int32Array::New(env_, tokens.size());
         std::copy(tokens.begin(), tokens.end(), array.Data());
         return array;
     });

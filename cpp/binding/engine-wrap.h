@@ -31,9 +31,9 @@ class engine_wrap : public Napi::ObjectWrap<engine_wrap> {
     Napi::Value close(const Napi::CallbackInfo & info);
 
     event_pump & pump() const;
-    static void  end_with_env(void * self); // the environment goes before the garbage collector comes
+    static void end_with_env(void * self); // the environment goes before the garbage collector comes
 
-    Napi::Env                   env_;
+    Napi::Env env_;
     std::unique_ptr<event_pump> pump_; // null when the constructor threw or the environment is gone
 };
 

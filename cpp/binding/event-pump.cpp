@@ -26,13 +26,13 @@ void event_pump::open(Napi::Env env) {
 }
 
 void event_pump::pump(Napi::Env env, Napi::Function listener) {
-    const Napi::HandleScope  scope(env);
+    const Napi::HandleScope scope(env);
     const std::vector<event> events = engine_->drain();
     if (events.empty()) {
         return;
     }
-    Napi::Array array     = Napi::Array::New(env, events.size());
-    size_t      n_settled = 0;
+    Napi::Array array = Napi::Array::New(env, events.size());
+    size_t n_settled  = 0;
     for (uint32_t i = 0; i < events.size(); i++) {
         const Napi::HandleScope item_scope(env);
         array.Set(i, write_event(env, events[i]));
@@ -42,7 +42,7 @@ void event_pump::pump(Napi::Env env, Napi::Function listener) {
     if (n_settled > 0 && n_open_ == 0) {
         wire_.Unref(env);
     }
-    listener.Call({ array });
+    listener.Call({array});
 }
 
 } // namespace bllossom

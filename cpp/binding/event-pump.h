@@ -33,8 +33,8 @@ class event_pump {
     void pump(Napi::Env env, Napi::Function listener);
 
     Napi::ThreadSafeFunction wire_;
-    size_t                   n_open_ = 0;
-    std::unique_ptr<engine>  engine_;
+    size_t n_open_ = 0;
+    std::unique_ptr<engine> engine_;
 };
 
 } // namespace bllossom

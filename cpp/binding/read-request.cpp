@@ -4,10 +4,18 @@
 
 namespace bllossom {
 
-static std::string string_of(Napi::Object o, const char * key) { return read_string(o.Get(key), key); }
-static bool        bool_of(Napi::Object o, const char * key) { return read_bool(o.Get(key), key); }
-static float       float_of(Napi::Object o, const char * key) { return float(read_number(o.Get(key), key)); }
-static int32_t     int_of(Napi::Object o, const char * key) { return read_integer<int32_t>(o.Get(key), key); }
+static std::string string_of(Napi::Object o, const char * key) {
+    return read_string(o.Get(key), key);
+}
+static bool bool_of(Napi::Object o, const char * key) {
+    return read_bool(o.Get(key), key);
+}
+static float float_of(Napi::Object o, const char * key) {
+    return float(read_number(o.Get(key), key));
+}
+static int32_t int_of(Napi::Object o, const char * key) {
+    return read_integer<int32_t>(o.Get(key), key);
+}
 
 /** An integer of at least `low`. */
 static int32_t count_of(Napi::Object o, const char * key, int32_t low = 0) {
@@ -50,7 +58,7 @@ engine_options read_engine_options(Napi::Value value) {
 std::vector<prompt_part> read_prompt(Napi::Value value) {
     return read_list<prompt_part>(value, "prompt", [](Napi::Value item, const std::string & what) {
         const Napi::Object o = read_object(item, what);
-        prompt_part        part;
+        prompt_part part;
         if (o.Has("special")) {
             part.type = prompt_part::kind::special;
             part.text = read_string(o.Get("special"), what + ".special");
@@ -67,7 +75,7 @@ std::vector<prompt_part> read_prompt(Napi::Value value) {
 static std::vector<image_input> read_images(Napi::Value value) {
     return read_list<image_input>(value, "images", [](Napi::Value item, const std::string & what) {
         const Napi::Object o = read_object(item, what);
-        image_input        image;
+        image_input image;
         image.tiles           = read_bytes(o.Get("tiles"), what + ".tiles");
         image.n_tiles         = read_integer<int32_t>(o.Get("tileCount"), what + ".tileCount");
         image.aspect_ratio_id = read_integer<int32_t>(o.Get("aspectRatioId"), what + ".aspectRatioId");
@@ -78,7 +86,7 @@ static std::vector<image_input> read_images(Napi::Value value) {
 
 static sampling_params read_sampling(Napi::Value value) {
     const Napi::Object o = read_object(value, "sampling");
-    sampling_params    params;
+    sampling_params params;
     params.temperature        = float_of(o, "temperature");
     params.top_k              = int_of(o, "topK");
     params.top_p              = float_of(o, "topP");
@@ -94,7 +102,7 @@ static sampling_params read_sampling(Napi::Value value) {
 
 generate_request read_generate_request(Napi::Value value) {
     const Napi::Object o = read_object(value, "request");
-    generate_request   request;
+    generate_request request;
     request.prompt     = read_prompt(o.Get("prompt"));
     request.images     = read_images(o.Get("images"));
     request.max_tokens = count_of(o, "maxTokens", 1);
@@ -107,7 +115,7 @@ generate_request read_generate_request(Napi::Value value) {
 
 evaluate_request read_evaluate_request(Napi::Value value) {
     const Napi::Object o = read_object(value, "request");
-    evaluate_request   request;
+    evaluate_request request;
     request.prompt = read_prompt(o.Get("prompt"));
     request.images = read_images(o.Get("images"));
     request.chunk  = count_of(o, "chunk");

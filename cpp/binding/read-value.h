@@ -26,7 +26,9 @@ template <typename F> Napi::Value guarded(Napi::Env env, F && body) {
     }
 }
 
-[[noreturn]] inline void refuse(const std::string & message) { throw error(error_code::invalid_option, message); }
+[[noreturn]] inline void refuse(const std::string & message) {
+    throw error(error_code::invalid_option, message);
+}
 
 inline std::string read_string(Napi::Value value, const std::string & what) {
     if (value.IsEmpty() || !value.IsString()) {
@@ -77,7 +79,7 @@ template <typename T, typename F> std::vector<T> read_list(Napi::Value value, co
         refuse(what + " must be an array");
     }
     const Napi::Array items = value.As<Napi::Array>();
-    std::vector<T>    result;
+    std::vector<T> result;
     result.reserve(items.Length());
     for (uint32_t i = 0; i < items.Length(); ++i) {
         Napi::HandleScope scope(value.Env());
@@ -88,21 +90,19 @@ template <typename T, typename F> std::vector<T> read_list(Napi::Value value, co
 
 /** Copies the bytes of a Uint8Array or Buffer. */
 inline std::vector<uint8_t> read_bytes(Napi::Value value, const std::string & what) {
-    if (value.IsEmpty() || !value.IsTypedArray() ||
-        value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    if (value.IsEmpty() || !value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
         refuse(what + " must be a Uint8Array");
     }
     const auto bytes = value.As<Napi::Uint8Array>();
-    return { bytes.Data(), bytes.Data() + bytes.ByteLength() };
+    return {bytes.Data(), bytes.Data() + bytes.ByteLength()};
 }
 
 inline std::vector<int32_t> read_int32_array(Napi::Value value, const std::string & what) {
-    if (value.IsEmpty() || !value.IsTypedArray() ||
-        value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
+    if (value.IsEmpty() || !value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
         refuse(what + " must be an Int32Array");
     }
     const auto numbers = value.As<Napi::Int32Array>();
-    return { numbers.Data(), numbers.Data() + numbers.ElementLength() };
+    return {numbers.Data(), numbers.Data() + numbers.ElementLength()};
 }
 
 } // namespace bllossom

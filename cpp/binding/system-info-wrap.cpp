@@ -18,7 +18,7 @@ Napi::Value system_info(const Napi::CallbackInfo & info) {
         o.Set("cpuFeatures", llama_print_system_info());
 
         const std::vector<device_info> devices = list_devices();
-        Napi::Array                    list    = Napi::Array::New(env, devices.size());
+        Napi::Array list                       = Napi::Array::New(env, devices.size());
         for (uint32_t i = 0; i < devices.size(); i++) {
             Napi::Object device = Napi::Object::New(env);
             device.Set("name", devices[i].name);

@@ -33,7 +33,7 @@ Napi::Object write_memory(Napi::Env env, const memory_use & use) {
 
 static Napi::Object write_info(Napi::Env env, const model_info & info) {
     const hparams & hp = info.hp;
-    Napi::Object    o  = Napi::Object::New(env);
+    Napi::Object o     = Napi::Object::New(env);
     o.Set("name", info.name);
     o.Set("device", info.device);
     o.Set("deviceDescription", info.device_description);
@@ -66,7 +66,8 @@ static Napi::Object write_info(Napi::Env env, const model_info & info) {
         stops.Set(i, info.stop_tokens[i]);
     }
     o.Set("stopTokens", stops);
-    o.Set("chatTemplate", info.chat_template.empty() ? env.Null() : Napi::Value(Napi::String::New(env, info.chat_template)));
+    o.Set("chatTemplate",
+          info.chat_template.empty() ? env.Null() : Napi::Value(Napi::String::New(env, info.chat_template)));
     o.Set("memory", write_memory(env, info.memory));
     return o;
 }
@@ -102,8 +103,8 @@ static Napi::Object write_evaluation(Napi::Env env, const evaluation & result) {
 }
 
 Napi::Object write_event(Napi::Env env, const event & e) {
-    Napi::Object o    = Napi::Object::New(env);
-    const auto   kind = [&](const char * name) { o.Set("kind", name); };
+    Napi::Object o  = Napi::Object::New(env);
+    const auto kind = [&](const char * name) { o.Set("kind", name); };
     o.Set("id", e.id);
     switch (e.type) {
     case event::kind::progress:

@@ -1,6 +1,7 @@
 #include "backend.h"
 
 #include "error.h"
+#include "log.h"
 #include "system-info.h"
 
 #include <algorithm>
@@ -105,6 +106,7 @@ template <typename Function> Function find_function(ggml_backend_t backend, cons
 void init_backends() {
     static std::once_flag once;
     std::call_once(once, [] {
+        init_log();
 #ifdef GGML_BACKEND_DL
         ggml_backend_load_all_from_path(own_directory().c_str());
 #endif

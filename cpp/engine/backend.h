@@ -13,8 +13,8 @@ struct device_info {
     std::string name;        // "CPU", "CUDA0"
     std::string description; // "NVIDIA H100 80GB HBM3"
     std::string type;        // "cpu" | "gpu" | "igpu" | "accel"
-    size_t      memory_free  = 0; // bytes; for the CPU what the system and its cgroup can still give
-    size_t      memory_total = 0;
+    size_t memory_free  = 0; // bytes; for the CPU what the system and its cgroup can still give
+    size_t memory_total = 0;
 };
 
 /** Makes the process-wide backend registry ready; later calls do nothing. Thread-safe. */
@@ -46,8 +46,8 @@ class backend_set {
 
   private:
     std::vector<ggml_backend_ptr> all_;
-    std::string                   device_name_;
-    int32_t                       n_threads_ = 1;
+    std::string device_name_;
+    int32_t n_threads_ = 1;
 };
 
 } // namespace bllossom

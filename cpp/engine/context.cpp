@@ -36,10 +36,10 @@ static context_options with_defaults(context_options options, const hparams & hp
 /** A graph and its tensors, built in memory that the context owns. */
 struct graph_builder {
     ggml_context_ptr ctx;
-    ggml_cgraph *    gf;
+    ggml_cgraph * gf;
 
     graph_builder(std::vector<uint8_t> & memory, size_t n_nodes)
-        : ctx(ggml_init({ memory.size(), memory.data(), true })), gf(ggml_new_graph_custom(ctx.get(), n_nodes, false)) {}
+        : ctx(ggml_init({memory.size(), memory.data(), true})), gf(ggml_new_graph_custom(ctx.get(), n_nodes, false)) {}
 };
 
 context::context(std::shared_ptr<const model> m, const backend_set & backends, context_options options,
@@ -47,7 +47,7 @@ context::context(std::shared_ptr<const model> m, const backend_set & backends, c
     : model_(std::move(m)), options_(with_defaults(options, model_->hp)), should_abort_(std::move(should_abort)) {
     const assert_guard guard;
 
-    const ggml_backend_t       main = backends.all().front();
+    const ggml_backend_t main       = backends.all().front();
     ggml_backend_buffer_type_t buft = ggml_backend_get_default_buffer_type(main);
     self_  = std::make_unique<self_cache>(model_->hp.text, buft, options_.kv_type, options_.n_ctx);
     cross_ = std::make_unique<cross_cache>(model_->hp, buft, options_.kv_type, options_.n_images);
@@ -62,16 +62,16 @@ context::context(std::shared_ptr<const model> m, const backend_set & backends, c
 }
 
 void context::reserve() {
-    const size_t n_nodes   = max_nodes(model_->hp);
-    const auto   measure   = [&](ggml_cgraph * gf) {
+    const size_t n_nodes = max_nodes(model_->hp);
+    const auto measure   = [&](ggml_cgraph * gf) {
         if (!ggml_backend_sched_reserve(sched_.get(), gf)) {
             throw error(error_code::out_of_memory,
                           "the memory for computing could not be allocated: use a smaller batchSize or contextSize");
         }
     };
     {
-        graph_builder        graph(graph_memory_, n_nodes);
-        vision_inputs        inputs;
+        graph_builder graph(graph_memory_, n_nodes);
+        vision_inputs inputs;
         const vision_outputs outputs = build_vision(graph.ctx.get(), *model_, 1, inputs);
         build_cross_kv(graph.ctx.get(), graph.gf, *model_, *cross_, outputs.states, 0);
         measure(graph.gf);
@@ -83,7 +83,7 @@ void context::reserve() {
     shape.n_cross_cells = cross_->n_slots() * cross_->slot_cells();
 
     graph_builder graph(graph_memory_, n_nodes);
-    text_inputs   inputs;
+    text_inputs inputs;
     build_text(graph.ctx.get(), graph.gf, *model_, *self_, *cross_, shape, inputs);
     measure(graph.gf);
 }
@@ -97,8 +97,8 @@ memory_use context::memory() const {
     for (const ggml_backend_buffer_ptr & buffer : model_->buffers) {
         add(use.weights, ggml_backend_buffer_get_size(buffer.get()), ggml_backend_buffer_is_host(buffer.get()));
     }
-    ggml_backend_t main    = ggml_backend_sched_get_backend(sched_.get(), 0);
-    const bool     on_host = ggml_backend_buft_is_host(ggml_backend_get_default_buffer_type(main));
+    ggml_backend_t main = ggml_backend_sched_get_backend(sched_.get(), 0);
+    const bool on_host  = ggml_backend_buft_is_host(ggml_backend_get_default_buffer_type(main));
     add(use.self_cache, self_->n_bytes(), on_host);
     add(use.cross_cache, cross_->n_bytes(), on_host);
     for (int i = 0; i < ggml_backend_sched_get_n_backends(sched_.get()); i++) {
@@ -111,7 +111,7 @@ memory_use context::memory() const {
 
 cross_image context::locate(int32_t slot, int32_t n_tiles, image_range range) const {
     const vision_hparams & hp = model_->hp.vision;
-    return { range, cross_->first_cell(slot), n_tiles * hp.n_pos(), hp.n_rows() };
+    return {range, cross_->first_cell(slot), n_tiles * hp.n_pos(), hp.n_rows()};
 }
 
 /** Runs an allocated graph; false when it was aborted. */
@@ -121,7 +121,8 @@ bool context::compute(ggml_cgraph * gf) {
         return false;
     }
     if (status == GGML_STATUS_ALLOC_FAILED) {
-        throw error(error_code::out_of_memory, "the device ran out of memory while computing: use a smaller contextSize");
+        throw error(error_code::out_of_memory,
+                    "the device ran out of memory while computing: use a smaller contextSize");
     }
     if (status != GGML_STATUS_SUCCESS) {
         throw error(error_code::backend, format("the device failed while computing (ggml status %d)", int(status)));
@@ -144,8 +145,8 @@ static std::vector<float> read_floats(const ggml_tensor * tensor) {
 }
 
 bool context::encode(const image_input & image, int32_t slot, vision_probe * probe) {
-    graph_builder  graph(graph_memory_, max_nodes(model_->hp));
-    vision_inputs  inputs;
+    graph_builder graph(graph_memory_, max_nodes(model_->hp));
+    vision_inputs inputs;
     vision_outputs outputs;
     {
         const assert_guard guard;
@@ -170,9 +171,9 @@ bool context::encode(const image_input & image, int32_t slot, vision_probe * pro
 
 bool context::decode(const std::vector<batch_row> & rows) {
     const text_shape shape = shape_of(rows, *self_, *cross_);
-    graph_builder    graph(graph_memory_, max_nodes(model_->hp));
-    text_inputs      inputs;
-    ggml_tensor *    logits = nullptr;
+    graph_builder graph(graph_memory_, max_nodes(model_->hp));
+    text_inputs inputs;
+    ggml_tensor * logits = nullptr;
     {
         const assert_guard guard;
         logits = build_text(graph.ctx.get(), graph.gf, *model_, *self_, *cross_, shape, inputs);

@@ -1,6 +1,6 @@
 #pragma once
-// Everything a model computes with: the caches, the scheduler of graphs, and the two computations themselves. Belongs to
-// the engine thread; knows neither requests nor text.
+// Everything a model computes with: the caches, the scheduler of graphs, and the two computations themselves. Belongs
+// to the engine thread; knows neither requests nor text.
 
 #include "backend.h"
 #include "cross-cache.h"
@@ -18,11 +18,11 @@
 namespace bllossom {
 
 struct context_options {
-    int64_t   n_ctx    = 0; // cells of the self cache; 0: min(training length, 8192)
-    int32_t   n_batch  = 0; // rows per graph; 0: 512
-    int32_t   n_images = 0; // slots of the cross cache; 0: 4
-    ggml_type kv_type  = GGML_TYPE_F16;
-    row_mode  mode     = row_mode::hf;
+    int64_t n_ctx     = 0; // cells of the self cache; 0: min(training length, 8192)
+    int32_t n_batch   = 0; // rows per graph; 0: 512
+    int32_t n_images  = 0; // slots of the cross cache; 0: 4
+    ggml_type kv_type = GGML_TYPE_F16;
+    row_mode mode     = row_mode::hf;
 };
 
 /** Bytes, and how many of them lie on a GPU. */
@@ -49,11 +49,11 @@ class context {
     context(std::shared_ptr<const model> m, const backend_set & backends, context_options options,
             std::function<bool()> should_abort);
 
-    const model &           get_model() const { return *model_; }
+    const model & get_model() const { return *model_; }
     const context_options & options() const { return options_; }
-    self_cache &            self() { return *self_; }
-    cross_cache &           cross() { return *cross_; }
-    memory_use              memory() const;
+    self_cache & self() { return *self_; }
+    cross_cache & cross() { return *cross_; }
+    memory_use memory() const;
 
     /** Where the image in a slot lies, for rows of the given range. */
     cross_image locate(int32_t slot, int32_t n_tiles, image_range range) const;
@@ -78,13 +78,13 @@ class context {
     bool compute(ggml_cgraph * gf);
 
     std::shared_ptr<const model> model_;
-    context_options              options_;
-    std::function<bool()>        should_abort_;
-    std::unique_ptr<self_cache>  self_;
+    context_options options_;
+    std::function<bool()> should_abort_;
+    std::unique_ptr<self_cache> self_;
     std::unique_ptr<cross_cache> cross_;
-    std::vector<uint8_t>         graph_memory_; // tensors and nodes of the graph under construction
-    ggml_backend_sched_ptr       sched_;
-    std::vector<float>           logits_;
+    std::vector<uint8_t> graph_memory_; // tensors and nodes of the graph under construction
+    ggml_backend_sched_ptr sched_;
+    std::vector<float> logits_;
 };
 
 } // namespace bllossom

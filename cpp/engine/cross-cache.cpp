@@ -9,10 +9,9 @@ namespace bllossom {
 static constexpr int64_t slot_padding = 256; // flash attention kernels want aligned key counts
 
 cross_cache::cross_cache(const hparams & hp, ggml_backend_buffer_type_t buft, ggml_type type, int32_t n_slots)
-    : slots_(size_t(n_slots)),
-      slot_cells_((hp.vision.n_rows() + slot_padding - 1) / slot_padding * slot_padding), k_(size_t(hp.text.n_layer)),
-      v_(size_t(hp.text.n_layer)) {
-    ctx_.reset(ggml_init({ size_t(2 * hp.text.n_layer + 1) * ggml_tensor_overhead(), nullptr, true }));
+    : slots_(size_t(n_slots)), slot_cells_((hp.vision.n_rows() + slot_padding - 1) / slot_padding * slot_padding),
+      k_(size_t(hp.text.n_layer)), v_(size_t(hp.text.n_layer)) {
+    ctx_.reset(ggml_init({size_t(2 * hp.text.n_layer + 1) * ggml_tensor_overhead(), nullptr, true}));
     for (int32_t il = 0; il < hp.text.n_layer; il++) {
         if (hp.text.is_cross[size_t(il)]) {
             k_[size_t(il)] = ggml_new_tensor_2d(ctx_.get(), type, hp.text.n_embd_kv(), n_slots * slot_cells_);
@@ -28,7 +27,9 @@ cross_cache::cross_cache(const hparams & hp, ggml_backend_buffer_type_t buft, gg
     ggml_backend_buffer_clear(buffer_.get(), 0);
 }
 
-size_t cross_cache::n_bytes() const { return ggml_backend_buffer_get_size(buffer_.get()); }
+size_t cross_cache::n_bytes() const {
+    return ggml_backend_buffer_get_size(buffer_.get());
+}
 
 std::optional<int32_t> cross_cache::find(const std::string & key) {
     for (size_t i = 0; i < slots_.size(); i++) {
@@ -55,12 +56,14 @@ std::optional<int32_t> cross_cache::take() {
     return int32_t(oldest - slots_.data());
 }
 
-void cross_cache::commit(int32_t index, const std::string & key) { slots_[size_t(index)].key = key; }
+void cross_cache::commit(int32_t index, const std::string & key) {
+    slots_[size_t(index)].key = key;
+}
 
 void cross_cache::release(int32_t index) {
     image_slot & s = slots_[size_t(index)];
-    s.n_users  = s.n_users - 1;
-    s.last_use = s.key.empty() ? 0 : ++clock_;
+    s.n_users      = s.n_users - 1;
+    s.last_use     = s.key.empty() ? 0 : ++clock_;
 }
 
 void cross_cache::clear_unused() {

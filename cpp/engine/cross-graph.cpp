@@ -7,13 +7,13 @@
 
 namespace bllossom {
 
-void build_cross_kv(ggml_context * ctx0, ggml_cgraph * gf, const model & m, const cross_cache & cache, ggml_tensor * states,
-                    int32_t slot) {
+void build_cross_kv(ggml_context * ctx0, ggml_cgraph * gf, const model & m, const cross_cache & cache,
+                    ggml_tensor * states, int32_t slot) {
     const text_hparams & hp = m.hp.text;
 
     const auto write = [&](ggml_tensor * rows, ggml_tensor * cells) { // rows: [n_embd_kv, n_rows]
-        ggml_tensor * target =
-            ggml_view_2d(ctx0, cells, cells->ne[0], rows->ne[1], cells->nb[1], size_t(cache.first_cell(slot)) * cells->nb[1]);
+        ggml_tensor * target = ggml_view_2d(ctx0, cells, cells->ne[0], rows->ne[1], cells->nb[1],
+                                            size_t(cache.first_cell(slot)) * cells->nb[1]);
         ggml_build_forward_expand(gf, ggml_cpy(ctx0, rows, target));
     };
 

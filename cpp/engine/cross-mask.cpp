@@ -15,7 +15,7 @@ std::vector<image_range> image_ranges(const std::vector<int32_t> & tokens, int32
         if (!ranges.empty()) {
             ranges.back().end = int32_t(i);
         }
-        ranges.push_back({ int32_t(i), range_open_end });
+        ranges.push_back({int32_t(i), range_open_end});
     }
     // An image directly followed by another takes over the end of its successor, from the last one backwards.
     for (size_t i = ranges.size(); i-- > 1;) {
@@ -37,10 +37,10 @@ static bool sees_any(int32_t pos, const std::vector<cross_image> & images) {
 
 cross_row resolve_cross_row(int32_t pos, const std::vector<cross_image> & images, row_mode mode) {
     if (images.empty()) {
-        return { false, false };
+        return {false, false};
     }
     const bool sees_image = sees_any(pos, images);
-    return { sees_image || mode == row_mode::hf, sees_image };
+    return {sees_image || mode == row_mode::hf, sees_image};
 }
 
 void fill_cross_mask_row(uint16_t * mask, int64_t first_cell, int64_t n_cells, int32_t pos,
@@ -54,7 +54,7 @@ void fill_cross_mask_row(uint16_t * mask, int64_t first_cell, int64_t n_cells, i
     for (const cross_image & image : images) {
         // A row that sees no image attends to all of them, padding tiles included.
         const int64_t n = !sees_image ? image.n_cells : sees(pos, image) ? image.n_real : 0;
-        uint16_t *    p = mask + (image.first_cell - first_cell);
+        uint16_t * p    = mask + (image.first_cell - first_cell);
         std::fill(p, p + n, mask_attend);
     }
 }

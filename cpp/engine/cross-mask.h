@@ -30,9 +30,9 @@ std::vector<image_range> image_ranges(const std::vector<int32_t> & tokens, int32
 /** Where an image's keys and values lie in the cross cache. */
 struct cross_image {
     image_range range;
-    int64_t     first_cell = 0; // of the image's block
-    int64_t     n_real     = 0; // cells of real tiles
-    int64_t     n_cells    = 0; // cells of all tiles, padding tiles included
+    int64_t first_cell = 0; // of the image's block
+    int64_t n_real     = 0; // cells of real tiles
+    int64_t n_cells    = 0; // cells of all tiles, padding tiles included
 };
 
 /** What a text row does in the cross layers. */

@@ -9,20 +9,22 @@
 
 namespace bllossom {
 
-static constexpr int32_t  default_n_seq_max = 4;
-static constexpr uint32_t no_id             = 0; // of tasks that nobody waits for
+static constexpr int32_t default_n_seq_max = 4;
+static constexpr uint32_t no_id            = 0; // of tasks that nobody waits for
 
 /** Members are freed from the last to the first: the context before the model, the model before its backends. */
 struct engine::loaded_model {
-    std::unique_ptr<backend_set>  backends;
-    std::shared_ptr<const model>  weights;
-    std::shared_ptr<const vocab>  words;
+    std::unique_ptr<backend_set> backends;
+    std::shared_ptr<const model> weights;
+    std::shared_ptr<const vocab> words;
     std::unique_ptr<class runner> requests;
 };
 
 engine::engine(std::function<void()> wake) : wake_(std::move(wake)), thread_([this] { run(); }) {}
 
-engine::~engine() { close(); }
+engine::~engine() {
+    close();
+}
 
 // --- any thread ----------------------------------------------------------------------------------------------------
 
@@ -87,7 +89,7 @@ void engine::clear_caches(uint32_t id) {
 
 void engine::cancel(uint32_t id) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto                        found = flags_.find(id);
+    const auto found = flags_.find(id);
     if (found != flags_.end()) {
         found->second->store(true);
         work_to_do_.notify_one(); // a parked request is not being worked on
@@ -206,7 +208,7 @@ bool engine::step() {
 void engine::run() {
     bool idle = true;
     while (true) {
-        std::pair<uint32_t, task> next{ no_id, nullptr };
+        std::pair<uint32_t, task> next{no_id, nullptr};
         {
             std::unique_lock<std::mutex> lock(mutex_);
             work_to_do_.wait(lock, [&] { return closing_ || !tasks_.empty() || !idle; });
@@ -286,7 +288,7 @@ void engine::do_load(uint32_t id, const engine_options & options, const cancel_f
     };
     auto next      = std::make_unique<loaded_model>();
     next->backends = std::make_unique<backend_set>(options.device, options.n_threads);
-    next->weights  = load_model(*next->backends, { options.path, options.check_tensors, options.n_gpu_layers, progress });
+    next->weights  = load_model(*next->backends, {options.path, options.check_tensors, options.n_gpu_layers, progress});
     next->words    = std::make_shared<vocab>(gguf_file(options.path), next->weights->hp.text.n_vocab,
                                           next->weights->hp.image_token_id);
     next->requests = std::make_unique<runner>(
@@ -298,8 +300,8 @@ void engine::do_load(uint32_t id, const engine_options & options, const cancel_f
     }
     loaded_ = std::move(next);
 
-    context & c    = loaded_->requests->get_context();
-    auto      info = std::make_shared<model_info>(describe(*loaded_->weights, *loaded_->words, *loaded_->backends, c));
+    context & c = loaded_->requests->get_context();
+    auto info   = std::make_shared<model_info>(describe(*loaded_->weights, *loaded_->words, *loaded_->backends, c));
     {
         const std::lock_guard<std::mutex> lock(mutex_);
         shared_vocab_  = loaded_->words;

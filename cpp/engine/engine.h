@@ -23,12 +23,12 @@ namespace bllossom {
 class runner;
 
 struct engine_options {
-    std::string     path;
-    std::string     device        = "auto"; // backend.h
-    int32_t         n_threads     = 0;      // 0: physical cores
-    int32_t         n_gpu_layers  = -1;     // -1: as many as fit
-    int32_t         n_seq_max     = 0;      // 0: 4
-    bool            check_tensors = true;
+    std::string path;
+    std::string device   = "auto"; // backend.h
+    int32_t n_threads    = 0;      // 0: physical cores
+    int32_t n_gpu_layers = -1;     // -1: as many as fit
+    int32_t n_seq_max    = 0;      // 0: 4
+    bool check_tensors   = true;
     context_options context;
 };
 
@@ -97,17 +97,17 @@ class engine {
 
     std::function<void()> wake_;
 
-    mutable std::mutex                         mutex_; // guards everything up to the next comment
-    std::condition_variable                    work_to_do_;
-    std::deque<std::pair<uint32_t, task>>      tasks_;
-    std::unordered_map<uint32_t, cancel_flag>  flags_; // of the open ids
-    std::vector<event>                         outbox_;
-    std::shared_ptr<const vocab>               shared_vocab_;
-    memory_use                                 shared_memory_;
-    std::atomic<bool>                          closing_{ false };
+    mutable std::mutex mutex_; // guards everything up to the next comment
+    std::condition_variable work_to_do_;
+    std::deque<std::pair<uint32_t, task>> tasks_;
+    std::unordered_map<uint32_t, cancel_flag> flags_; // of the open ids
+    std::vector<event> outbox_;
+    std::shared_ptr<const vocab> shared_vocab_;
+    memory_use shared_memory_;
+    std::atomic<bool> closing_{false};
 
     std::unique_ptr<loaded_model> loaded_; // engine thread only
-    std::thread                   thread_;
+    std::thread thread_;
 };
 
 } // namespace bllossom

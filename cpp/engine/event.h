@@ -12,36 +12,36 @@
 namespace bllossom {
 
 struct model_info {
-    std::string          name;
-    std::string          device;
-    std::string          device_description;
-    std::string          quantization;
-    int64_t              n_params  = 0;
-    int32_t              n_threads = 0;
-    int64_t              n_ctx     = 0;
-    hparams              hp;
-    std::string          image_token;
-    std::string          bos_token;
-    std::string          eos_token;
-    bool                 add_bos = false;
+    std::string name;
+    std::string device;
+    std::string device_description;
+    std::string quantization;
+    int64_t n_params  = 0;
+    int32_t n_threads = 0;
+    int64_t n_ctx     = 0;
+    hparams hp;
+    std::string image_token;
+    std::string bos_token;
+    std::string eos_token;
+    bool add_bos = false;
     std::vector<std::string> special_tokens;
-    std::vector<int32_t>     stop_tokens;
-    std::string              chat_template; // empty: none
-    memory_use               memory;
+    std::vector<int32_t> stop_tokens;
+    std::string chat_template; // empty: none
+    memory_use memory;
 };
 
 struct event {
     enum class kind { progress, piece, loaded, done, evaluated, ok, error };
 
-    kind     type = kind::ok;
-    uint32_t id   = 0;
+    kind type   = kind::ok;
+    uint32_t id = 0;
 
-    float                             value = 0; // progress
-    std::string                       text;      // piece; error: the message
-    error_code                        code   = error_code::internal;
-    finish_reason                     reason = finish_reason::stop;
-    std::vector<int32_t>              tokens; // done
-    generate_stats                    stats;
+    float value = 0;  // progress
+    std::string text; // piece; error: the message
+    error_code code      = error_code::internal;
+    finish_reason reason = finish_reason::stop;
+    std::vector<int32_t> tokens; // done
+    generate_stats stats;
     std::shared_ptr<const model_info> info;
     std::shared_ptr<const evaluation> result;
 

@@ -24,8 +24,8 @@ ggml_tensor * build_heads(ggml_context * ctx0, ggml_tensor * cur, int64_t n_head
 
 ggml_tensor * build_attention(ggml_context * ctx0, ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
                               ggml_tensor * mask) {
-    const float   scale = 1.0f / std::sqrt(float(q->ne[0]));
-    ggml_tensor * cur   = ggml_flash_attn_ext(ctx0, q, k, v, mask, scale, 0.0f, 0.0f); // [n_embd_head, n_head, n]
+    const float scale = 1.0f / std::sqrt(float(q->ne[0]));
+    ggml_tensor * cur = ggml_flash_attn_ext(ctx0, q, k, v, mask, scale, 0.0f, 0.0f); // [n_embd_head, n_head, n]
     ggml_prec_set_acc(cur, GGML_PREC_F32);
     return ggml_reshape_2d(ctx0, cur, cur->ne[0] * cur->ne[1], cur->ne[2]);
 }

@@ -16,7 +16,8 @@ ggml_tensor * build_rms_norm(ggml_context * ctx0, ggml_tensor * cur, ggml_tensor
 /** w * cur + b; b may be null. w: [n_in, n_out], cur: [n_in, n], b: [n_out] -> [n_out, n]. */
 ggml_tensor * build_linear(ggml_context * ctx0, ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b = nullptr);
 
-/** Splits rows into heads, in the layout of flash attention. cur: [n_embd_head*n_head, n] -> view [n_embd_head, n, n_head]. */
+/** Splits rows into heads, in the layout of flash attention. cur: [n_embd_head*n_head, n] -> view [n_embd_head, n,
+ * n_head]. */
 ggml_tensor * build_heads(ggml_context * ctx0, ggml_tensor * cur, int64_t n_head);
 
 /**

@@ -25,12 +25,12 @@ struct vision_hparams {
     int32_t patch_size     = 0; // side of a patch in pixels (14)
     int32_t n_channels     = 0; // 3
     int32_t max_tiles      = 0; // tiles that every image is padded to (4)
-    float   norm_eps       = 0;
+    float norm_eps         = 0;
 
-    std::vector<int32_t>      intermediate_layers; // states are kept as they enter these local layers
-    std::vector<aspect_ratio> aspect_ratios;       // id = index + 1; id 0 is "no image"
+    std::vector<int32_t> intermediate_layers; // states are kept as they enter these local layers
+    std::vector<aspect_ratio> aspect_ratios;  // id = index + 1; id 0 is "no image"
 
-    float                rescale_factor = 0; // 1/255
+    float rescale_factor = 0; // 1/255
     std::array<float, 3> image_mean{};
     std::array<float, 3> image_std{};
 
@@ -45,16 +45,16 @@ struct vision_hparams {
 };
 
 struct text_hparams {
-    int64_t n_vocab   = 0; // rows of logits (128256)
-    int64_t n_embd    = 0;
-    int64_t n_ff      = 0;
-    int32_t n_layer   = 0; // self and cross layers together
-    int32_t n_head    = 0;
-    int32_t n_head_kv = 0;
-    int64_t n_ctx_train = 0;
-    float   rms_eps     = 0;
-    float   rope_freq_base = 0;
-    bool    rope_scaled    = false; // llama3 scaling: the factors are the tensor rope_freqs.weight
+    int64_t n_vocab      = 0; // rows of logits (128256)
+    int64_t n_embd       = 0;
+    int64_t n_ff         = 0;
+    int32_t n_layer      = 0; // self and cross layers together
+    int32_t n_head       = 0;
+    int32_t n_head_kv    = 0;
+    int64_t n_ctx_train  = 0;
+    float rms_eps        = 0;
+    float rope_freq_base = 0;
+    bool rope_scaled     = false; // llama3 scaling: the factors are the tensor rope_freqs.weight
 
     std::vector<bool> is_cross; // [n_layer]
 
@@ -65,12 +65,12 @@ struct text_hparams {
 };
 
 struct hparams {
-    std::string    name; // general.name
-    text_hparams   text;
+    std::string name; // general.name
+    text_hparams text;
     vision_hparams vision;
-    int32_t        image_token_id = 0;  // `<|image|>`
-    int64_t        n_embd_rows    = 0;  // rows of token_embd.weight (n_vocab + 8)
-    bool           tied_head      = false; // no output.weight: the first n_vocab rows of token_embd are the head
+    int32_t image_token_id = 0;     // `<|image|>`
+    int64_t n_embd_rows    = 0;     // rows of token_embd.weight (n_vocab + 8)
+    bool tied_head         = false; // no output.weight: the first n_vocab rows of token_embd are the head
 };
 
 /**

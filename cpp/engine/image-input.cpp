@@ -12,8 +12,8 @@ void check_image(const image_input & image, const vision_hparams & hp) {
         throw error(error_code::invalid_option, format("aspect ratio id %d is unknown: the model has ids 1 to %d",
                                                        image.aspect_ratio_id, n_ratios));
     }
-    const aspect_ratio & ratio   = hp.aspect_ratios[size_t(image.aspect_ratio_id - 1)];
-    const int32_t        n_tiles = ratio.rows * ratio.cols;
+    const aspect_ratio & ratio = hp.aspect_ratios[size_t(image.aspect_ratio_id - 1)];
+    const int32_t n_tiles      = ratio.rows * ratio.cols;
     if (image.n_tiles != n_tiles) {
         throw error(error_code::invalid_option, format("the image has %d tiles, but aspect ratio id %d means %d",
                                                        image.n_tiles, image.aspect_ratio_id, n_tiles));
@@ -21,8 +21,8 @@ void check_image(const image_input & image, const vision_hparams & hp) {
     const size_t n_bytes = size_t(n_tiles) * size_t(hp.image_size) * size_t(hp.image_size) * size_t(hp.n_channels);
     if (image.tiles.size() != n_bytes) {
         throw error(error_code::invalid_option,
-                    format("the image has %zu bytes, but %d tiles of %d x %d pixels need %zu", image.tiles.size(), n_tiles,
-                           hp.image_size, hp.image_size, n_bytes));
+                    format("the image has %zu bytes, but %d tiles of %d x %d pixels need %zu", image.tiles.size(),
+                           n_tiles, hp.image_size, hp.image_size, n_bytes));
     }
     if (image.key.empty()) {
         throw error(error_code::invalid_option, "the image has no content key");
@@ -42,14 +42,14 @@ static std::vector<std::array<float, 256>> normalisation_table(const vision_hpar
 }
 
 std::vector<float> unfold_patches(const image_input & image, const vision_hparams & hp) {
-    const auto    table  = normalisation_table(hp);
+    const auto table     = normalisation_table(hp);
     const int64_t side   = hp.image_size;
     const int64_t patch  = hp.patch_size;
     const int64_t n_side = hp.n_patches_side();
     const int64_t n_ch   = hp.n_channels;
 
     std::vector<float> patches(size_t(hp.max_tiles * hp.n_patches() * hp.patch_elements()), 0.0f);
-    float *            out = patches.data();
+    float * out = patches.data();
     for (int64_t tile = 0; tile < image.n_tiles; tile++) {
         const uint8_t * pixels = image.tiles.data() + tile * side * side * n_ch;
         for (int64_t py = 0; py < n_side; py++) {

@@ -11,18 +11,19 @@ namespace bllossom {
 
 /** One image, cut into tiles (lib/image prepares it). */
 struct image_input {
-    std::vector<uint8_t> tiles;               // RGB, [n_tiles][image_size][image_size][3]
-    int32_t              n_tiles         = 0; // rows * cols of its aspect ratio
-    int32_t              aspect_ratio_id = 0; // 1-based
-    std::string          key;                 // content key: equal keys mean equal tiles and aspect ratio
+    std::vector<uint8_t> tiles;  // RGB, [n_tiles][image_size][image_size][3]
+    int32_t n_tiles         = 0; // rows * cols of its aspect ratio
+    int32_t aspect_ratio_id = 0; // 1-based
+    std::string key;             // content key: equal keys mean equal tiles and aspect ratio
 };
 
 /** Throws error{invalid_option} unless the image fits the model: aspect ratio known, tile count and bytes agree. */
 void check_image(const image_input & image, const vision_hparams & hp);
 
 /**
- * Rescales, normalises and unfolds the tiles into patches: F32 [max_tiles][n_patches][n_channels][patch_size][patch_size],
- * patches row by row. Tiles the image does not have are 0 in normalised space, as in the reference processor.
+ * Rescales, normalises and unfolds the tiles into patches: F32
+ * [max_tiles][n_patches][n_channels][patch_size][patch_size], patches row by row. Tiles the image does not have are 0
+ * in normalised space, as in the reference processor.
  */
 std::vector<float> unfold_patches(const image_input & image, const vision_hparams & hp);
 

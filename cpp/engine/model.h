@@ -16,23 +16,23 @@ namespace bllossom {
 
 struct load_options {
     std::string path;
-    bool        check_tensors = true; // refuse NaN and infinity in the weights
-    int32_t     n_gpu_layers  = -1;   // text layers on the GPU; -1: as many as fit
+    bool check_tensors   = true; // refuse NaN and infinity in the weights
+    int32_t n_gpu_layers = -1;   // text layers on the GPU; -1: as many as fit
 
     std::function<bool(float)> progress; // called with 0..1; return false to cancel
 };
 
 struct model {
-    hparams        hp;
+    hparams hp;
     vision_weights vision;
-    text_weights   text;
+    text_weights text;
 
-    std::vector<ggml_context_ptr>        contexts;
+    std::vector<ggml_context_ptr> contexts;
     std::vector<ggml_backend_buffer_ptr> buffers;
 
-    int64_t     n_params = 0;
-    size_t      n_bytes  = 0; // bytes of weights, as stored
-    std::string ftype;        // type that holds most of the weights, e.g. "Q4_K"
+    int64_t n_params = 0;
+    size_t n_bytes   = 0; // bytes of weights, as stored
+    std::string ftype;    // type that holds most of the weights, e.g. "Q4_K"
 };
 
 /**

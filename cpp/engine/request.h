@@ -20,23 +20,23 @@ using cancel_flag = std::shared_ptr<std::atomic<bool>>;
 struct generate_request {
     std::vector<prompt_part> prompt;
     std::vector<image_input> images; // in the order of the image tokens
-    int32_t                  max_tokens = 256;
-    sampling_params          sampling;
+    int32_t max_tokens = 256;
+    sampling_params sampling;
     std::vector<std::string> stop;
-    bool                     ignore_eos = false;
-    int64_t                  credit     = 0; // pieces that may be sent before more are granted
+    bool ignore_eos = false;
+    int64_t credit  = 0; // pieces that may be sent before more are granted
 };
 
 /** A teacher-forced run, for tests and measurements. */
 struct evaluate_request {
     std::vector<prompt_part> prompt;
     std::vector<image_input> images;
-    int32_t                  chunk = 0; // rows per graph; 0: the batch size
+    int32_t chunk = 0; // rows per graph; 0: the batch size
 };
 
 struct evaluation {
-    std::vector<int32_t>            tokens;
-    std::vector<float>              logits;          // [n_tokens][n_vocab]
+    std::vector<int32_t> tokens;
+    std::vector<float> logits;                       // [n_tokens][n_vocab]
     std::vector<std::vector<float>> vision_features; // per image, [n_rows][n_embd_out]
     std::vector<std::vector<float>> cross_states;    // per image, [n_rows][n_embd]
 };
@@ -48,11 +48,11 @@ struct generate_stats {
     int32_t n_prompt         = 0;
     int32_t n_generated      = 0;
     int32_t n_images_encoded = 0;
-    double  queue_time       = 0;
-    double  encode_time      = 0;
-    double  prompt_time      = 0; // from the first prompt row computed to the first token
-    double  decode_time      = 0; // from the first token to the last
-    double  first_token_time = 0; // from submission
+    double queue_time        = 0;
+    double encode_time       = 0;
+    double prompt_time       = 0; // from the first prompt row computed to the first token
+    double decode_time       = 0; // from the first token to the last
+    double first_token_time  = 0; // from submission
 };
 
 } // namespace bllossom

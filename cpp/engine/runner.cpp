@@ -14,9 +14,10 @@ runner::runner(std::shared_ptr<const model> m, std::shared_ptr<const vocab> v, c
 
 /** True only when nobody waits for the running graph any more: a neighbour in the batch must not be cut off. */
 bool runner::should_abort() const {
-    return is_closing_() || (!computing_.empty() && std::all_of(computing_.begin(), computing_.end(), [](const auto * flag) {
-        return flag->load(std::memory_order_relaxed);
-    }));
+    return is_closing_() ||
+           (!computing_.empty() && std::all_of(computing_.begin(), computing_.end(), [](const auto * flag) {
+               return flag->load(std::memory_order_relaxed);
+           }));
 }
 
 // --- taking requests in --------------------------------------------------------------------------------------------
@@ -37,14 +38,16 @@ std::vector<int32_t> runner::tokenize(const std::vector<prompt_part> & prompt,
         check_image(image, model_->hp.vision);
     }
     if (int32_t(images.size()) > context_.options().n_images) {
-        throw error(error_code::context_full, format("the request has %zu images, but the engine was loaded for %d: raise "
-                                                     "maxImages",
-                                                     images.size(), context_.options().n_images));
+        throw error(error_code::context_full,
+                    format("the request has %zu images, but the engine was loaded for %d: raise "
+                           "maxImages",
+                           images.size(), context_.options().n_images));
     }
     if (int64_t(tokens.size()) > context_.options().n_ctx) {
-        throw error(error_code::context_full, format("the prompt has %zu tokens, but the context holds %lld: shorten the "
-                                                     "prompt or raise contextSize",
-                                                     tokens.size(), (long long) context_.options().n_ctx));
+        throw error(error_code::context_full,
+                    format("the prompt has %zu tokens, but the context holds %lld: shorten the "
+                           "prompt or raise contextSize",
+                           tokens.size(), (long long) context_.options().n_ctx));
     }
     return tokens;
 }
@@ -74,9 +77,9 @@ void runner::grant(uint32_t id, int64_t pieces) {
 bool runner::step() {
     settle_cancelled();
     const bool worked = admit_next() || encode_next() || run_batch();
-    sequences_.erase(std::remove_if(sequences_.begin(), sequences_.end(),
-                                    [](const auto & s) { return s->state() == phase::done; }),
-                     sequences_.end());
+    sequences_.erase(
+        std::remove_if(sequences_.begin(), sequences_.end(), [](const auto & s) { return s->state() == phase::done; }),
+        sequences_.end());
     return worked;
 }
 
@@ -94,8 +97,8 @@ int64_t runner::cells_needed(const sequence & s) const {
 }
 
 bool runner::admit_next() {
-    int64_t   n_cells = context_.self().n_cells();
-    sequence * next   = nullptr;
+    int64_t n_cells = context_.self().n_cells();
+    sequence * next = nullptr;
     for (const auto & s : sequences_) {
         if (s->state() == phase::queued) {
             next = next ? next : s.get();
@@ -109,9 +112,9 @@ bool runner::admit_next() {
     }
     // A slot for every image, or none: half a set would only keep others waiting.
     for (const image_input & image : next->request().images) {
-        cross_cache &          cache = context_.cross();
-        std::optional<int32_t> slot  = cache.find(image.key);
-        slot                         = slot ? slot : cache.take();
+        cross_cache & cache         = context_.cross();
+        std::optional<int32_t> slot = cache.find(image.key);
+        slot                        = slot ? slot : cache.take();
         if (!slot) {
             release(*next);
             return false;
@@ -147,7 +150,7 @@ void runner::encode(sequence & s) {
     }
     const image_input & image = s.request().images[index];
     if (!context_.cross().holds(s.slots[index], image.key)) {
-        computing_ = { &s.cancelled() };
+        computing_      = {&s.cancelled()};
         const bool done = context_.encode(image, s.slots[index]);
         computing_.clear();
         if (!done) {
@@ -166,14 +169,14 @@ bool runner::run_batch() {
         return false;
     }
     std::vector<sequence *> members;
-    std::vector<batch_row>  rows;
+    std::vector<batch_row> rows;
     for (const batch_share & share : shares) {
-        sequence &                 s     = *sequences_[share.index];
+        sequence & s                     = *sequences_[share.index];
         const std::vector<int64_t> cells = context_.self().take(s.seq, s.n_past, share.n_rows);
         for (int32_t i = 0; i < share.n_rows; i++) {
-            const size_t pos  = size_t(s.n_past + i);
-            const bool   last = pos + 1 == s.tokens().size();
-            rows.push_back({ s.tokens()[pos], int32_t(pos), s.seq, cells[size_t(i)], last, &s.images });
+            const size_t pos = size_t(s.n_past + i);
+            const bool last  = pos + 1 == s.tokens().size();
+            rows.push_back({s.tokens()[pos], int32_t(pos), s.seq, cells[size_t(i)], last, &s.images});
         }
         members.push_back(&s);
     }
@@ -305,10 +308,10 @@ void runner::release(sequence & s) {
 
 evaluation runner::evaluate(const evaluate_request & request, const cancel_flag & cancelled) {
     evaluation result;
-    result.tokens             = tokenize(request.prompt, request.images);
-    const int32_t n_tokens    = int32_t(result.tokens.size());
-    const int32_t seq         = int32_t(seq_used_.size()); // one number above those of the requests
-    const auto    stop_if_off = [&](bool done) {
+    result.tokens          = tokenize(request.prompt, request.images);
+    const int32_t n_tokens = int32_t(result.tokens.size());
+    const int32_t seq      = int32_t(seq_used_.size()); // one number above those of the requests
+    const auto stop_if_off = [&](bool done) {
         if (!done) {
             throw error(error_code::cancelled, "the evaluation was cancelled");
         }
@@ -317,22 +320,23 @@ evaluation runner::evaluate(const evaluate_request & request, const cancel_flag 
         throw error(error_code::context_full, "other requests hold the context: evaluate when the engine is idle");
     }
 
-    std::vector<int32_t>     slots;
+    std::vector<int32_t> slots;
     std::vector<cross_image> images;
-    const auto               release_all = [&] {
+    const auto release_all = [&] {
         computing_.clear();
         context_.self().release(seq);
         for (const int32_t slot : slots) {
             context_.cross().release(slot);
         }
     };
-    computing_ = { cancelled.get() };
+    computing_ = {cancelled.get()};
     try {
         const std::vector<image_range> ranges = image_ranges(result.tokens, vocab_->image_token_id());
         for (size_t i = 0; i < request.images.size(); i++) {
             const std::optional<int32_t> slot = context_.cross().take();
             if (!slot) {
-                throw error(error_code::context_full, "other requests hold the image slots: evaluate when the engine is idle");
+                throw error(error_code::context_full,
+                            "other requests hold the image slots: evaluate when the engine is idle");
             }
             slots.push_back(*slot);
             vision_probe probe;
@@ -344,11 +348,11 @@ evaluation runner::evaluate(const evaluate_request & request, const cancel_flag 
         const int32_t n_batch = context_.options().n_batch;
         const int32_t n_chunk = request.chunk > 0 ? std::min(request.chunk, n_batch) : n_batch;
         for (int32_t pos = 0; pos < n_tokens; pos += n_chunk) {
-            const int32_t              n     = std::min(n_chunk, n_tokens - pos);
+            const int32_t n                  = std::min(n_chunk, n_tokens - pos);
             const std::vector<int64_t> cells = context_.self().take(seq, pos, n);
-            std::vector<batch_row>     rows;
+            std::vector<batch_row> rows;
             for (int32_t i = 0; i < n; i++) {
-                rows.push_back({ result.tokens[size_t(pos + i)], pos + i, seq, cells[size_t(i)], true, &images });
+                rows.push_back({result.tokens[size_t(pos + i)], pos + i, seq, cells[size_t(i)], true, &images});
             }
             stop_if_off(context_.decode(rows));
             result.logits.insert(result.logits.end(), context_.logits().begin(), context_.logits().end());

@@ -38,8 +38,9 @@ class runner {
     void fail_all(const error & cause);
 
   private:
-    std::vector<int32_t> tokenize(const std::vector<prompt_part> & prompt, const std::vector<image_input> & images) const;
-    int64_t              cells_needed(const sequence & s) const;
+    std::vector<int32_t> tokenize(const std::vector<prompt_part> & prompt,
+                                  const std::vector<image_input> & images) const;
+    int64_t cells_needed(const sequence & s) const;
 
     void settle_cancelled();
     bool admit_next();
@@ -54,14 +55,14 @@ class runner {
     void release(sequence & s);
     bool should_abort() const;
 
-    std::shared_ptr<const model>               model_;
-    std::shared_ptr<const vocab>               vocab_;
-    emit_function                              emit_;
-    std::function<bool()>                      is_closing_;
-    context                                    context_;
-    std::vector<bool>                          seq_used_;  // [n_seq_max]
-    std::vector<std::unique_ptr<sequence>>     sequences_; // in the order of arrival
-    std::vector<const std::atomic<bool> *>     computing_; // cancel flags of the requests in the running graph
+    std::shared_ptr<const model> model_;
+    std::shared_ptr<const vocab> vocab_;
+    emit_function emit_;
+    std::function<bool()> is_closing_;
+    context context_;
+    std::vector<bool> seq_used_;                       // [n_seq_max]
+    std::vector<std::unique_ptr<sequence>> sequences_; // in the order of arrival
+    std::vector<const std::atomic<bool> *> computing_; // cancel flags of the requests in the running graph
 };
 
 } // namespace bllossom

@@ -28,7 +28,8 @@ sampler::sampler(const vocab & v, const sampling_params & params) : n_vocab_(v.n
     chain_.reset(llama_sampler_chain_init(llama_sampler_chain_default_params()));
     const auto add = [&](llama_sampler * s) { llama_sampler_chain_add(chain_.get(), s); };
 
-    const bool penalises = params.repetition_penalty != 1.0f || params.frequency_penalty != 0.0f || params.presence_penalty != 0.0f;
+    const bool penalises =
+        params.repetition_penalty != 1.0f || params.frequency_penalty != 0.0f || params.presence_penalty != 0.0f;
     if (penalises && params.penalty_last_n > 0) {
         add(llama_sampler_init_penalties(int32_t(n_vocab_), params.penalty_last_n, params.repetition_penalty,
                                          params.frequency_penalty, params.presence_penalty));
@@ -61,14 +62,15 @@ int32_t sampler::sample(const float * logits) {
     candidates_.resize(size_t(n_vocab_));
     for (int64_t id = 0; id < n_vocab_; id++) {
         if (!std::isfinite(logits[id])) {
-            throw error(error_code::model_output,
-                        format("the model produced a logit that is not finite (token %lld): its weights or the device are "
-                               "damaged",
-                               (long long) id));
+            throw error(
+                error_code::model_output,
+                format("the model produced a logit that is not finite (token %lld): its weights or the device are "
+                       "damaged",
+                       (long long) id));
         }
-        candidates_[size_t(id)] = { int32_t(id), logits[id], 0.0f };
+        candidates_[size_t(id)] = {int32_t(id), logits[id], 0.0f};
     }
-    llama_token_data_array array{ candidates_.data(), candidates_.size(), -1, false };
+    llama_token_data_array array{candidates_.data(), candidates_.size(), -1, false};
     llama_sampler_apply(chain_.get(), &array);
     if (array.selected < 0 || array.selected >= int64_t(array.size)) {
         throw error(error_code::internal, "the sampler chose no token");

@@ -12,15 +12,15 @@
 namespace bllossom {
 
 struct sampling_params {
-    float    temperature        = 0.0f; // 0: greedy
-    int32_t  top_k              = 0;    // 0: off
-    float    top_p              = 1.0f; // 1: off
-    float    min_p              = 0.0f; // 0: off
-    float    repetition_penalty = 1.0f; // 1: off
-    float    frequency_penalty  = 0.0f;
-    float    presence_penalty   = 0.0f;
-    int32_t  penalty_last_n     = 0; // tokens looked back on
-    uint32_t seed               = 0;
+    float temperature        = 0.0f; // 0: greedy
+    int32_t top_k            = 0;    // 0: off
+    float top_p              = 1.0f; // 1: off
+    float min_p              = 0.0f; // 0: off
+    float repetition_penalty = 1.0f; // 1: off
+    float frequency_penalty  = 0.0f;
+    float presence_penalty   = 0.0f;
+    int32_t penalty_last_n   = 0; // tokens looked back on
+    uint32_t seed            = 0;
 };
 
 /** Throws error{invalid_option} for a value outside its range. */
@@ -45,9 +45,9 @@ class sampler {
         void operator()(llama_sampler * s) const { llama_sampler_free(s); }
     };
 
-    int64_t                                       n_vocab_;
+    int64_t n_vocab_;
     std::unique_ptr<llama_sampler, chain_deleter> chain_;
-    std::vector<llama_token_data>                 candidates_;
+    std::vector<llama_token_data> candidates_;
 };
 
 } // namespace bllossom

@@ -10,7 +10,7 @@
 namespace bllossom {
 
 struct batch_share {
-    size_t  index;  // of the sequence in the list
+    size_t index;   // of the sequence in the list
     int32_t n_rows; // its next tokens that are not in the cache yet
 };
 

@@ -7,12 +7,14 @@
 
 namespace bllossom {
 
-static int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+static int64_t round_up(int64_t value, int64_t multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+}
 
 self_cache::self_cache(const text_hparams & hp, ggml_backend_buffer_type_t buft, ggml_type type, int64_t n_cells)
     : cells_(size_t(round_up(n_cells, padding))), n_free_(int64_t(cells_.size())), k_(size_t(hp.n_layer)),
       v_(size_t(hp.n_layer)) {
-    ctx_.reset(ggml_init({ size_t(2 * hp.n_layer + 1) * ggml_tensor_overhead(), nullptr, true }));
+    ctx_.reset(ggml_init({size_t(2 * hp.n_layer + 1) * ggml_tensor_overhead(), nullptr, true}));
     for (int32_t il = 0; il < hp.n_layer; il++) {
         if (!hp.is_cross[size_t(il)]) {
             k_[size_t(il)] = ggml_new_tensor_2d(ctx_.get(), type, hp.n_embd_kv(), int64_t(cells_.size()));
@@ -29,14 +31,16 @@ self_cache::self_cache(const text_hparams & hp, ggml_backend_buffer_type_t buft,
     ggml_backend_buffer_clear(buffer_.get(), 0);
 }
 
-size_t self_cache::n_bytes() const { return ggml_backend_buffer_get_size(buffer_.get()); }
+size_t self_cache::n_bytes() const {
+    return ggml_backend_buffer_get_size(buffer_.get());
+}
 
 std::vector<int64_t> self_cache::take(int32_t seq, int32_t pos, int32_t n) {
     std::vector<int64_t> taken;
     taken.reserve(size_t(n));
     for (size_t i = 0; i < cells_.size() && taken.size() < size_t(n); i++) {
         if (cells_[i].seq < 0) {
-            cells_[i] = { seq, pos + int32_t(taken.size()) };
+            cells_[i] = {seq, pos + int32_t(taken.size())};
             taken.push_back(int64_t(i));
         }
     }
@@ -59,7 +63,9 @@ void self_cache::release(int32_t seq, int32_t first_pos) {
     }
 }
 
-int64_t self_cache::n_kv() const { return std::max(padding, round_up(n_used_end_, padding)); }
+int64_t self_cache::n_kv() const {
+    return std::max(padding, round_up(n_used_end_, padding));
+}
 
 void self_cache::fill_mask_row(uint16_t * mask, int64_t n_kv, int32_t seq, int32_t pos) const {
     for (int64_t i = 0; i < n_kv; i++) {

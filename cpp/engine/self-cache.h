@@ -23,7 +23,7 @@ class self_cache {
 
     int64_t n_cells() const { return int64_t(cells_.size()); }
     int64_t n_free() const { return n_free_; }
-    size_t  n_bytes() const;
+    size_t n_bytes() const;
 
     /** Takes n free cells for (seq, pos), (seq, pos+1), …; the lowest free ones. The caller has checked n_free(). */
     std::vector<int64_t> take(int32_t seq, int32_t pos, int32_t n);
@@ -43,13 +43,13 @@ class self_cache {
         int32_t pos = 0;
     };
 
-    std::vector<cell>          cells_;
-    int64_t                    n_free_ = 0;
-    int64_t                    n_used_end_ = 0; // all used cells lie below
-    std::vector<ggml_tensor *> k_;         // [n_layer]
+    std::vector<cell> cells_;
+    int64_t n_free_     = 0;
+    int64_t n_used_end_ = 0;       // all used cells lie below
+    std::vector<ggml_tensor *> k_; // [n_layer]
     std::vector<ggml_tensor *> v_;
-    ggml_context_ptr           ctx_;
-    ggml_backend_buffer_ptr    buffer_;
+    ggml_context_ptr ctx_;
+    ggml_backend_buffer_ptr buffer_;
 };
 
 } // namespace bllossom

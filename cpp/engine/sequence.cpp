@@ -34,7 +34,8 @@ static bool is_legal(phase from, phase to) {
 
 void sequence::move_to(phase next) {
     if (!is_legal(state_, next)) {
-        throw error(error_code::internal, format("request %u: illegal move from state %d to %d", id_, int(state_), int(next)));
+        throw error(error_code::internal,
+                    format("request %u: illegal move from state %d to %d", id_, int(state_), int(next)));
     }
     const clock::time_point now = clock::now();
     if (next == phase::encoding) {

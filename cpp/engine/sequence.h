@@ -25,14 +25,14 @@ class sequence {
     sequence(uint32_t id, generate_request && request, std::vector<int32_t> && prompt, const vocab & v,
              cancel_flag cancelled);
 
-    uint32_t                     id() const { return id_; }
-    const generate_request &     request() const { return request_; }
+    uint32_t id() const { return id_; }
+    const generate_request & request() const { return request_; }
     const std::vector<int32_t> & tokens() const { return tokens_; } // the prompt, then what was generated
-    int32_t                      n_prompt() const { return n_prompt_; }
-    int32_t                      n_generated() const { return int32_t(tokens_.size()) - n_prompt_; }
-    std::vector<int32_t>         generated() const { return { tokens_.begin() + n_prompt_, tokens_.end() }; }
-    const std::atomic<bool> &    cancelled() const { return *cancelled_; }
-    sampler &                    get_sampler() { return sampler_; }
+    int32_t n_prompt() const { return n_prompt_; }
+    int32_t n_generated() const { return int32_t(tokens_.size()) - n_prompt_; }
+    std::vector<int32_t> generated() const { return {tokens_.begin() + n_prompt_, tokens_.end()}; }
+    const std::atomic<bool> & cancelled() const { return *cancelled_; }
+    sampler & get_sampler() { return sampler_; }
 
     phase state() const { return state_; }
 
@@ -54,24 +54,24 @@ class sequence {
     generate_stats stats() const;
 
     // Places in the caches, managed by the runner.
-    int32_t                  seq    = -1; // number in the self cache; -1 before admission
-    int32_t                  n_past = 0;  // tokens whose keys and values are in the self cache
-    std::vector<int32_t>     slots;       // of the images in the cross cache, in order
+    int32_t seq    = -1;        // number in the self cache; -1 before admission
+    int32_t n_past = 0;         // tokens whose keys and values are in the self cache
+    std::vector<int32_t> slots; // of the images in the cross cache, in order
     std::vector<cross_image> images;
 
     int32_t n_images_encoded = 0;
 
   private:
-    const uint32_t       id_;
-    generate_request     request_;
+    const uint32_t id_;
+    generate_request request_;
     std::vector<int32_t> tokens_;
-    int32_t              n_prompt_;
-    cancel_flag          cancelled_;
-    sampler              sampler_;
-    phase                state_  = phase::queued;
-    int64_t              credit_ = 0;
-    utf8_hold            utf8_hold_;
-    stop_text            stop_text_;
+    int32_t n_prompt_;
+    cancel_flag cancelled_;
+    sampler sampler_;
+    phase state_    = phase::queued;
+    int64_t credit_ = 0;
+    utf8_hold utf8_hold_;
+    stop_text stop_text_;
 
     clock::time_point submitted_ = clock::now();
     clock::time_point started_, prefilled_, first_token_, last_token_;

@@ -26,13 +26,15 @@ std::string stop_text::push(const std::string & piece) {
         first  = std::min(first, held_.find(stop));
         n_keep = std::max(n_keep, partial_match(held_, stop));
     }
-    found_           = first != std::string::npos;
-    const size_t n   = found_ ? first : held_.size() - n_keep;
-    std::string  out = held_.substr(0, n);
-    held_            = found_ ? "" : held_.substr(n);
+    found_          = first != std::string::npos;
+    const size_t n  = found_ ? first : held_.size() - n_keep;
+    std::string out = held_.substr(0, n);
+    held_           = found_ ? "" : held_.substr(n);
     return out;
 }
 
-std::string stop_text::finish() { return std::exchange(held_, ""); }
+std::string stop_text::finish() {
+    return std::exchange(held_, "");
+}
 
 } // namespace bllossom

@@ -20,8 +20,8 @@ class stop_text {
 
   private:
     std::vector<std::string> stops_;
-    std::string              held_;
-    bool                     found_ = false;
+    std::string held_;
+    bool found_ = false;
 };
 
 } // namespace bllossom

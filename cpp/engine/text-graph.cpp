@@ -2,8 +2,8 @@
 // MllamaCrossAttentionDecoderLayer, MllamaForConditionalGeneration).
 //
 // Self layers are Llama's, with the checkpoint's q and k rows permuted so that RoPE turns adjacent pairs. Cross layers
-// are left out when no row of the batch has an image; in a mixed batch the rows without one get zero from both branches,
-// which is the same.
+// are left out when no row of the batch has an image; in a mixed batch the rows without one get zero from both
+// branches, which is the same.
 
 #include "text-graph.h"
 
@@ -17,9 +17,10 @@ namespace bllossom {
 
 text_shape shape_of(const std::vector<batch_row> & rows, const self_cache & self, const cross_cache & cross) {
     text_shape shape;
-    shape.n_rows    = int32_t(rows.size());
-    shape.n_outputs = int32_t(std::count_if(rows.begin(), rows.end(), [](const batch_row & row) { return row.output; }));
-    shape.n_kv      = self.n_kv();
+    shape.n_rows = int32_t(rows.size());
+    shape.n_outputs =
+        int32_t(std::count_if(rows.begin(), rows.end(), [](const batch_row & row) { return row.output; }));
+    shape.n_kv = self.n_kv();
 
     int64_t first = INT64_MAX, end = 0;
     for (const batch_row & row : rows) {
@@ -42,7 +43,7 @@ template <typename T> static void set_tensor(ggml_tensor * tensor, const std::ve
 static void set_cross(const text_inputs & inputs, const std::vector<batch_row> & rows, const text_shape & shape,
                       row_mode mode) {
     std::vector<uint16_t> mask(rows.size() * size_t(shape.n_cross_cells));
-    std::vector<float>    attends, mlp;
+    std::vector<float> attends, mlp;
     for (size_t i = 0; i < rows.size(); i++) {
         const batch_row & row = rows[i];
         fill_cross_mask_row(mask.data() + i * size_t(shape.n_cross_cells), shape.first_cross_cell, shape.n_cross_cells,
@@ -58,8 +59,8 @@ static void set_cross(const text_inputs & inputs, const std::vector<batch_row> &
 
 void text_inputs::set(const std::vector<batch_row> & rows, const text_shape & shape, const self_cache & self,
                       row_mode mode) const {
-    std::vector<int32_t>  ids, pos, out;
-    std::vector<int64_t>  targets;
+    std::vector<int32_t> ids, pos, out;
+    std::vector<int64_t> targets;
     std::vector<uint16_t> mask(rows.size() * size_t(shape.n_kv));
     for (size_t i = 0; i < rows.size(); i++) {
         const batch_row & row = rows[i];
@@ -121,16 +122,17 @@ static ggml_tensor * build_mlp(ggml_context * ctx0, const text_layer & layer, gg
 }
 
 // MllamaTextSelfAttention. cur: [n_embd, n_rows] -> [n_embd, n_rows]
-static ggml_tensor * build_self_attention(ggml_context * ctx0, ggml_cgraph * gf, const model & m, const self_cache & cache,
-                                          const text_shape & shape, const text_inputs & inputs, int32_t il,
-                                          ggml_tensor * cur) {
-    const text_hparams & hp    = m.hp.text;
-    const text_layer &   layer = m.text.layers[size_t(il)];
+static ggml_tensor * build_self_attention(ggml_context * ctx0, ggml_cgraph * gf, const model & m,
+                                          const self_cache & cache, const text_shape & shape,
+                                          const text_inputs & inputs, int32_t il, ggml_tensor * cur) {
+    const text_hparams & hp  = m.hp.text;
+    const text_layer & layer = m.text.layers[size_t(il)];
 
     const auto rope = [&](ggml_tensor * rows, int64_t n_head) {
         rows = ggml_reshape_3d(ctx0, rows, hp.n_embd_head(), n_head, shape.n_rows);
-        return ggml_rope_ext(ctx0, rows, inputs.positions, m.text.rope_freqs, int(hp.n_embd_head()), GGML_ROPE_TYPE_NORMAL,
-                             int(hp.n_ctx_train), hp.rope_freq_base, 1.0f, 0.0f, 1.0f, 0.0f, 0.0f);
+        return ggml_rope_ext(ctx0, rows, inputs.positions, m.text.rope_freqs, int(hp.n_embd_head()),
+                             GGML_ROPE_TYPE_NORMAL, int(hp.n_ctx_train), hp.rope_freq_base, 1.0f, 0.0f, 1.0f, 0.0f,
+                             0.0f);
     };
     ggml_tensor * q = rope(build_linear(ctx0, layer.wq, cur), hp.n_head);
     ggml_tensor * k = rope(build_linear(ctx0, layer.wk, cur), hp.n_head_kv);
@@ -149,8 +151,8 @@ static ggml_tensor * build_self_attention(ggml_context * ctx0, ggml_cgraph * gf,
 static ggml_tensor * build_cross_attention(ggml_context * ctx0, const model & m, const cross_cache & cache,
                                            const text_shape & shape, const text_inputs & inputs, int32_t il,
                                            ggml_tensor * cur) {
-    const text_hparams & hp    = m.hp.text;
-    const text_layer &   layer = m.text.layers[size_t(il)];
+    const text_hparams & hp  = m.hp.text;
+    const text_layer & layer = m.text.layers[size_t(il)];
 
     ggml_tensor * q = build_linear(ctx0, layer.wq, cur);
     q               = ggml_reshape_3d(ctx0, q, hp.n_embd_head(), hp.n_head, shape.n_rows);
@@ -168,10 +170,10 @@ static ggml_tensor * build_self_layer(ggml_context * ctx0, ggml_cgraph * gf, con
                                       const text_shape & shape, const text_inputs & inputs, int32_t il,
                                       ggml_tensor * inp) {
     const text_layer & layer = m.text.layers[size_t(il)];
-    const float        eps   = m.hp.text.rms_eps;
+    const float eps          = m.hp.text.rms_eps;
 
     ggml_tensor * cur = build_rms_norm(ctx0, inp, layer.attn_norm, eps);
-    cur = ggml_add(ctx0, inp, build_self_attention(ctx0, gf, m, cache, shape, inputs, il, cur));
+    cur               = ggml_add(ctx0, inp, build_self_attention(ctx0, gf, m, cache, shape, inputs, il, cur));
     return ggml_add(ctx0, cur, build_mlp(ctx0, layer, build_rms_norm(ctx0, cur, layer.ffn_norm, eps)));
 }
 
@@ -180,7 +182,7 @@ static ggml_tensor * build_cross_layer(ggml_context * ctx0, const model & m, con
                                        const text_shape & shape, const text_inputs & inputs, int32_t il,
                                        ggml_tensor * inp) {
     const text_layer & layer = m.text.layers[size_t(il)];
-    const float        eps   = m.hp.text.rms_eps;
+    const float eps          = m.hp.text.rms_eps;
 
     ggml_tensor * cur = build_rms_norm(ctx0, inp, layer.attn_norm, eps);
     cur               = build_cross_attention(ctx0, m, cache, shape, inputs, il, cur);

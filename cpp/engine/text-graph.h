@@ -15,11 +15,11 @@ namespace bllossom {
 
 /** One token of one sequence. */
 struct batch_row {
-    int32_t token  = 0;
-    int32_t pos    = 0;
-    int32_t seq    = 0;
-    int64_t cell   = 0;     // where its keys and values go in the self cache
-    bool    output = false; // logits are wanted
+    int32_t token = 0;
+    int32_t pos   = 0;
+    int32_t seq   = 0;
+    int64_t cell  = 0;     // where its keys and values go in the self cache
+    bool output   = false; // logits are wanted
 
     const std::vector<cross_image> * images = nullptr; // of its sequence; never null
 };
@@ -49,7 +49,8 @@ struct text_inputs {
     ggml_tensor * attends    = nullptr; // F32 [1, n_rows]       0/1, scales the cross attention output
     ggml_tensor * mlp        = nullptr; // F32 [1, n_rows]       0/1, scales the cross MLP output
 
-    void set(const std::vector<batch_row> & rows, const text_shape & shape, const self_cache & self, row_mode mode) const;
+    void set(const std::vector<batch_row> & rows, const text_shape & shape, const self_cache & self,
+             row_mode mode) const;
 };
 
 /** Appends the decoder to gf. -> logits, F32 [n_vocab, n_outputs] */

@@ -39,13 +39,14 @@ static vision_inputs build_inputs(ggml_context * ctx0, const vision_hparams & hp
     inputs.patches = ggml_new_tensor_2d(ctx0, GGML_TYPE_F32, hp.patch_elements(), hp.n_patches() * hp.max_tiles);
     inputs.aspect_ratio_id = ggml_new_tensor_1d(ctx0, GGML_TYPE_I32, 1);
     inputs.tile_of_row     = ggml_new_tensor_1d(ctx0, GGML_TYPE_I32, hp.max_tiles * (hp.n_pos() + hp.n_filler()));
-    for (ggml_tensor * input : { inputs.patches, inputs.aspect_ratio_id, inputs.tile_of_row }) {
+    for (ggml_tensor * input : {inputs.patches, inputs.aspect_ratio_id, inputs.tile_of_row}) {
         ggml_set_input(input);
     }
     return inputs;
 }
 
-/** The row of an aspect ratio table, times its gate. table: [n, n_ratios + 1] -> F32 [n_embd, n / (n_embd*n_tiles), n_tiles] */
+/** The row of an aspect ratio table, times its gate. table: [n, n_ratios + 1] -> F32 [n_embd, n / (n_embd*n_tiles),
+ * n_tiles] */
 static ggml_tensor * build_ratio_row(ggml_context * ctx0, ggml_tensor * table, ggml_tensor * id, float gate,
                                      int64_t n_embd, int64_t n_tiles) {
     ggml_tensor * row = ggml_scale(ctx0, ggml_get_rows(ctx0, table, id), gate);
@@ -63,8 +64,9 @@ static ggml_tensor * build_embeddings(ggml_context * ctx0, const model & m, cons
     cur                  = ggml_reshape_3d(ctx0, cur, hp.n_embd, hp.n_patches(), hp.max_tiles);
 
     // pre_tile_positional_embedding: before the class token, which does not get it
-    cur = ggml_add(ctx0, cur, build_ratio_row(ctx0, w.pre_tile_embd, inputs.aspect_ratio_id, w.pre_tile_gate, hp.n_embd,
-                                              hp.max_tiles));
+    cur = ggml_add(
+        ctx0, cur,
+        build_ratio_row(ctx0, w.pre_tile_embd, inputs.aspect_ratio_id, w.pre_tile_gate, hp.n_embd, hp.max_tiles));
 
     // apply_class_embedding
     ggml_tensor * class_embd = ggml_repeat_4d(ctx0, w.class_embd, hp.n_embd, 1, hp.max_tiles, 1);
@@ -72,8 +74,9 @@ static ggml_tensor * build_embeddings(ggml_context * ctx0, const model & m, cons
 
     // gated_positional_embedding
     cur = ggml_add(ctx0, cur, ggml_scale(ctx0, w.position_embd, 1.0f - w.position_gate));
-    cur = ggml_add(ctx0, cur, build_ratio_row(ctx0, w.tile_position_embd, inputs.aspect_ratio_id, w.position_gate,
-                                              hp.n_embd, hp.max_tiles));
+    cur = ggml_add(
+        ctx0, cur,
+        build_ratio_row(ctx0, w.tile_position_embd, inputs.aspect_ratio_id, w.position_gate, hp.n_embd, hp.max_tiles));
 
     cur = build_layer_norm(ctx0, cur, w.pre_norm, w.pre_norm_b, hp.norm_eps);
     return ggml_reshape_2d(ctx0, cur, hp.n_embd, hp.n_rows());
@@ -123,10 +126,10 @@ static ggml_tensor * build_vision_layer(ggml_context * ctx0, const vision_hparam
 }
 
 vision_outputs build_vision(ggml_context * ctx0, const model & m, int32_t n_tiles, vision_inputs & inputs) {
-    const vision_hparams & hp       = m.hp.vision;
-    const vision_weights & w        = m.vision;
-    const int64_t          n_real   = n_tiles * hp.n_pos();
-    const int64_t          n_filler = hp.max_tiles * hp.n_filler();
+    const vision_hparams & hp = m.hp.vision;
+    const vision_weights & w  = m.vision;
+    const int64_t n_real      = n_tiles * hp.n_pos();
+    const int64_t n_filler    = hp.max_tiles * hp.n_filler();
 
     inputs = build_inputs(ctx0, hp);
 
@@ -149,10 +152,10 @@ vision_outputs build_vision(ggml_context * ctx0, const model & m, int32_t n_tile
     cur = build_layer_norm(ctx0, cur, w.post_norm, w.post_norm_b, hp.norm_eps);
 
     // post_tile_positional_embedding: every row of a tile, class and filler rows included
-    ggml_tensor * per_tile = build_ratio_row(ctx0, w.post_tile_embd, inputs.aspect_ratio_id, w.post_tile_gate, hp.n_embd,
-                                             hp.max_tiles);
-    per_tile               = ggml_reshape_2d(ctx0, per_tile, hp.n_embd, hp.max_tiles);
-    cur                    = ggml_add(ctx0, cur, ggml_get_rows(ctx0, per_tile, inputs.tile_of_row));
+    ggml_tensor * per_tile =
+        build_ratio_row(ctx0, w.post_tile_embd, inputs.aspect_ratio_id, w.post_tile_gate, hp.n_embd, hp.max_tiles);
+    per_tile = ggml_reshape_2d(ctx0, per_tile, hp.n_embd, hp.max_tiles);
+    cur      = ggml_add(ctx0, cur, ggml_get_rows(ctx0, per_tile, inputs.tile_of_row));
 
     // global_transformer
     for (const vision_layer & layer : w.global_layers) {

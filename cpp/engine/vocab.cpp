@@ -2,6 +2,7 @@
 
 #include "assert-guard.h"
 #include "error.h"
+#include "log.h"
 #include "utf8-hold.h"
 #include "vocab-check.h"
 
@@ -15,19 +16,20 @@ static constexpr const char * key_chat_template = "tokenizer.chat_template";
 
 vocab::vocab(const gguf_file & file, int64_t n_vocab, int32_t image_token_id)
     : n_logits_(n_vocab), image_token_id_(image_token_id) {
+    init_log();
     check_vocab(file);
     {
         // libllama refuses the architecture, so it is shown the tokenizer alone, under a name it knows.
         const assert_guard guard;
-        gguf_context_ptr   metadata = make_vocab_metadata(file);
-        llama_model_params params   = llama_model_default_params();
-        params.vocab_only           = true;
+        gguf_context_ptr metadata = make_vocab_metadata(file);
+        llama_model_params params = llama_model_default_params();
+        params.vocab_only         = true;
         model_.reset(llama_model_init_from_user(metadata.get(), nullptr, nullptr, params));
     }
     if (!model_) {
         throw error(error_code::model_format, format("the tokenizer of %s could not be read", file.path().c_str()));
     }
-    vocab_ = llama_model_get_vocab(model_.get());
+    vocab_                 = llama_model_get_vocab(model_.get());
     const int32_t n_tokens = llama_vocab_n_tokens(vocab_);
     if (n_logits_ > n_tokens || image_token_id_ >= n_tokens) {
         throw error(error_code::model_format,
@@ -54,7 +56,9 @@ vocab::vocab(const gguf_file & file, int64_t n_vocab, int32_t image_token_id)
 
 vocab::~vocab() = default;
 
-std::string vocab::text(int32_t token) const { return llama_vocab_get_text(vocab_, token); }
+std::string vocab::text(int32_t token) const {
+    return llama_vocab_get_text(vocab_, token);
+}
 
 static void tokenize_text(const llama_vocab * vocab, const std::string & text, std::vector<int32_t> & out) {
     if (text.empty()) {
@@ -72,8 +76,8 @@ static void tokenize_text(const llama_vocab * vocab, const std::string & text, s
 
 std::vector<int32_t> vocab::tokenize(const std::vector<prompt_part> & parts) const {
     std::vector<int32_t> out;
-    std::string          pending; // text parts in a row
-    const auto           flush = [&] {
+    std::string pending; // text parts in a row
+    const auto flush = [&] {
         tokenize_text(vocab_, pending, out);
         pending.clear();
     };
@@ -96,8 +100,9 @@ std::vector<int32_t> vocab::tokenize(const std::vector<prompt_part> & parts) con
             flush();
             for (const int32_t id : part.tokens) {
                 if (id < 0 || (id >= n_logits_ && id != image_token_id_)) {
-                    throw error(error_code::invalid_option,
-                                format("token id %d is outside the vocabulary of %lld tokens", id, (long long) n_logits_));
+                    throw error(
+                        error_code::invalid_option,
+                        format("token id %d is outside the vocabulary of %lld tokens", id, (long long) n_logits_));
                 }
             }
             out.insert(out.end(), part.tokens.begin(), part.tokens.end());
@@ -109,7 +114,7 @@ std::vector<int32_t> vocab::tokenize(const std::vector<prompt_part> & parts) con
 }
 
 std::string vocab::piece(int32_t token) const {
-    std::string   buffer(64, '\0');
+    std::string buffer(64, '\0');
     const int32_t n = llama_token_to_piece(vocab_, token, buffer.data(), int32_t(buffer.size()), 0, /*special*/ false);
     if (n < 0) {
         buffer.resize(size_t(-n));
@@ -121,7 +126,7 @@ std::string vocab::piece(int32_t token) const {
 }
 
 std::string vocab::detokenize(const std::vector<int32_t> & tokens) const {
-    utf8_hold   hold;
+    utf8_hold hold;
     std::string out;
     for (const int32_t token : tokens) {
         if (token < 0 || token >= llama_vocab_n_tokens(vocab_)) {

@@ -20,8 +20,8 @@ namespace bllossom {
  */
 struct prompt_part {
     enum class kind { special, text, tokens };
-    kind                 type = kind::text;
-    std::string          text;   // special: the token's text; text: any UTF-8
+    kind type = kind::text;
+    std::string text;            // special: the token's text; text: any UTF-8
     std::vector<int32_t> tokens; // tokens: ready ids
 };
 
@@ -42,16 +42,16 @@ class vocab {
 
     bool is_stop(int32_t token) const { return stop_.count(token) > 0; }
 
-    const llama_vocab *              get() const { return vocab_; }
-    int64_t                          n_logits() const { return n_logits_; }
-    int32_t                          image_token_id() const { return image_token_id_; }
-    std::string                      text(int32_t token) const; // as written in templates: "<|eot_id|>"
-    int32_t                          bos() const { return llama_vocab_bos(vocab_); }
-    int32_t                          eos() const { return llama_vocab_eos(vocab_); }
-    bool                             add_bos() const { return add_bos_; }
-    std::vector<std::string>         special_texts() const;
-    std::vector<int32_t>             stop_tokens() const;
-    const std::string &              chat_template() const { return chat_template_; } // empty: none
+    const llama_vocab * get() const { return vocab_; }
+    int64_t n_logits() const { return n_logits_; }
+    int32_t image_token_id() const { return image_token_id_; }
+    std::string text(int32_t token) const; // as written in templates: "<|eot_id|>"
+    int32_t bos() const { return llama_vocab_bos(vocab_); }
+    int32_t eos() const { return llama_vocab_eos(vocab_); }
+    bool add_bos() const { return add_bos_; }
+    std::vector<std::string> special_texts() const;
+    std::vector<int32_t> stop_tokens() const;
+    const std::string & chat_template() const { return chat_template_; } // empty: none
 
   private:
     struct model_deleter {
@@ -59,13 +59,13 @@ class vocab {
     };
 
     std::unique_ptr<llama_model, model_deleter> model_; // vocabulary only
-    const llama_vocab *                         vocab_ = nullptr;
-    int64_t                                     n_logits_;
-    int32_t                                     image_token_id_;
-    bool                                        add_bos_ = false;
-    std::string                                 chat_template_;
-    std::unordered_map<std::string, int32_t>    specials_;
-    std::unordered_set<int32_t>                 stop_;
+    const llama_vocab * vocab_ = nullptr;
+    int64_t n_logits_;
+    int32_t image_token_id_;
+    bool add_bos_ = false;
+    std::string chat_template_;
+    std::unordered_map<std::string, int32_t> specials_;
+    std::unordered_set<int32_t> stop_;
 };
 
 } // namespace bllossom

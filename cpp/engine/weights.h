@@ -27,18 +27,18 @@ struct vision_layer {
 };
 
 struct vision_weights {
-    ggml_tensor * patch_embd          = nullptr; // [patch_size, patch_size, n_channels, n_embd]
-    ggml_tensor * class_embd          = nullptr; // F32 [n_embd]
-    ggml_tensor * position_embd       = nullptr; // F32 [n_embd, n_pos]
-    ggml_tensor * tile_position_embd  = nullptr; // [n_embd*n_pos*max_tiles, n_aspect_ratios + 1]
-    ggml_tensor * pre_tile_embd       = nullptr; // [n_embd*max_tiles, n_aspect_ratios + 1]
-    ggml_tensor * post_tile_embd      = nullptr; // [n_embd*max_tiles, n_aspect_ratios + 1]
-    ggml_tensor * pre_norm            = nullptr; // F32 [n_embd]
-    ggml_tensor * pre_norm_b          = nullptr; // F32 [n_embd]
-    ggml_tensor * post_norm           = nullptr; // F32 [n_embd]
-    ggml_tensor * post_norm_b         = nullptr; // F32 [n_embd]
-    ggml_tensor * mm                  = nullptr; // [n_embd_out, text.n_embd]   projector
-    ggml_tensor * mm_b                = nullptr; // F32 [text.n_embd]
+    ggml_tensor * patch_embd         = nullptr; // [patch_size, patch_size, n_channels, n_embd]
+    ggml_tensor * class_embd         = nullptr; // F32 [n_embd]
+    ggml_tensor * position_embd      = nullptr; // F32 [n_embd, n_pos]
+    ggml_tensor * tile_position_embd = nullptr; // [n_embd*n_pos*max_tiles, n_aspect_ratios + 1]
+    ggml_tensor * pre_tile_embd      = nullptr; // [n_embd*max_tiles, n_aspect_ratios + 1]
+    ggml_tensor * post_tile_embd     = nullptr; // [n_embd*max_tiles, n_aspect_ratios + 1]
+    ggml_tensor * pre_norm           = nullptr; // F32 [n_embd]
+    ggml_tensor * pre_norm_b         = nullptr; // F32 [n_embd]
+    ggml_tensor * post_norm          = nullptr; // F32 [n_embd]
+    ggml_tensor * post_norm_b        = nullptr; // F32 [n_embd]
+    ggml_tensor * mm                 = nullptr; // [n_embd_out, text.n_embd]   projector
+    ggml_tensor * mm_b               = nullptr; // F32 [text.n_embd]
 
     // tanh of the stored gates
     float position_gate  = 0.0f; // the position table is scaled by 1 - gate, the tile position table by gate
@@ -62,10 +62,10 @@ struct text_layer {
     ggml_tensor * ffn_down  = nullptr; // [n_ff, n_embd]
 
     // cross layers only
-    ggml_tensor * q_norm         = nullptr; // F32 [n_embd_head]
-    ggml_tensor * k_norm         = nullptr; // F32 [n_embd_head]
-    float         cross_attn_gate = 0.0f;   // tanh of the stored gates
-    float         cross_mlp_gate  = 0.0f;
+    ggml_tensor * q_norm  = nullptr; // F32 [n_embd_head]
+    ggml_tensor * k_norm  = nullptr; // F32 [n_embd_head]
+    float cross_attn_gate = 0.0f;    // tanh of the stored gates
+    float cross_mlp_gate  = 0.0f;
 };
 
 struct text_weights {
