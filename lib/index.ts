@@ -16,6 +16,8 @@ export {
   type ConversionReport,
   convertCheckpoint,
 } from './convert/convert.js';
+export type { CheckpointFiles, RandomAccessFile } from './convert/tensor-source.js';
+export { CONVERSION_TYPES, type ConversionType } from './convert/types.js';
 export {
   BackendError,
   BllossomError,
@@ -42,6 +44,7 @@ export {
 export { Generation, type GenerationOptions } from './generation.js';
 export type { GenerateOptions, GenerationParameters, SamplingOptions } from './generation-parameters.js';
 export type { ImageSource } from './image/decode.js';
+export { type GgufReport, inspectGguf, type MemoryPlan } from './inspect.js';
 export {
   getModelManager,
   type LoadedModel,

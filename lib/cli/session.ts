@@ -71,7 +71,7 @@ function generateOptions(options: SessionOptions, signal: AbortSignal): Generate
 }
 
 /** Aborted by the first Ctrl-C and when the reader of stdout has gone; the second Ctrl-C ends the process. */
-function stopSignal(): { signal: AbortSignal; release(): void } {
+export function stopSignal(): { signal: AbortSignal; release(): void } {
   const controller = new AbortController();
   const onInterrupt = () => {
     if (controller.signal.aborted) process.exit(130);

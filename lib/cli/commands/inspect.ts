@@ -1,17 +1,18 @@
 import type { Command } from 'commander';
 import { type GgufReport, inspectGguf } from '../../inspect.js';
 import type { MetadataValue } from '../../native/binding.js';
+import { message } from '../messages.js';
 
 /** `bllossom inspect <file>` */
 export function registerInspect(program: Command): void {
   program
     .command('inspect')
-    .description('show what a GGUF file holds and the memory it needs · GGUF 파일의 내용과 필요한 메모리를 표시')
-    .argument('<file>', 'GGUF file · GGUF 파일')
-    .option('--json', 'print everything, tensors included, as JSON · 전체를 JSON으로 출력')
+    .description(message('inspect'))
+    .argument('<file>', message('inspectFile'))
+    .option('--json', message('inspectJson'))
     .action(async (file: string, options: { json?: boolean }) => {
       const report = await inspectGguf(file);
-      console.log(options.json ? toJson(report) : describe(report).join('\n'));
+      console.log(options.json ? toJson(report) : describe(report).map(printable).join('\n'));
     });
 }
 
@@ -49,7 +50,12 @@ function size(bytes: number): string {
   return `${(bytes / 1024 ** step).toFixed(step === 0 ? 0 : 2)} ${units[step]}`;
 }
 
-/** One line, without control characters: a file may hold anything. */
+/** A file may hold anything, also sequences that drive a terminal. */
+function printable(line: string): string {
+  return line.replace(/[\p{Cc}\p{Cf}]/gu, '\ufffd');
+}
+
+/** A value on one line, cut where it is long. */
 function show(value: MetadataValue, length: number | undefined): string {
   const one = (item: MetadataValue) => (typeof item === 'string' ? JSON.stringify(item) : String(item));
   const text = Array.isArray(value) ? `[${value.slice(0, 8).map(one).join(', ')}` : one(value);

@@ -1,0 +1,83 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { registerConvert } from '../../lib/cli/commands/convert.js';
+import { registerInspect } from '../../lib/cli/commands/inspect.js';
+import type { NativeMetadataEntry } from '../../lib/native/binding.js';
+import { loadNative } from '../../lib/native/load.js';
+import { writeTinyCheckpoint } from '../support/tiny-checkpoint.js';
+
+let folder: string;
+let printed: string[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bllossom-cli-'));
+  await writeTinyCheckpoint(join(folder, 'tiny'));
+  printed = [];
+  vi.spyOn(console, 'log').mockImplementation((line) => void printed.push(String(line)));
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function run(...args: string[]): Promise<Command> {
+  const program = new Command('bllossom').exitOverride();
+  registerConvert(program);
+  registerInspect(program);
+  return program.parseAsync(args, { from: 'user' });
+}
+
+test('convert writes a file and says what it holds; inspect reads it', async () => {
+  const output = join(folder, 'out.gguf');
+  await run('convert', join(folder, 'tiny'), output, '--type', 'Q8_0', '--threads', '1');
+  expect(printed).toHaveLength(1);
+  expect(printed[0]).toMatch(/out\.gguf: 234,347 parameters, .*61 Q8_0/);
+
+  printed.length = 0;
+  await run('inspect', output);
+  const text = printed.join('\n');
+  expect(text).toMatch(/mllama, GGUF 3, tiny/);
+  expect(text).toMatch(/Q8_0 +61 tensors/);
+  expect(text).toMatch(/self cache, 8,192 tokens +2\.00 MiB/);
+  expect(text).toMatch(/tokenizer\.ggml\.tokens = \["Ā", .*, …\] \(273\)/);
+});
+
+test('inspect --json prints one object with every tensor', async () => {
+  const output = join(folder, 'out.gguf');
+  await run('convert', join(folder, 'tiny'), output, '--type', 'F32');
+  printed.length = 0;
+  await run('inspect', output, '--json');
+  const report = JSON.parse(printed.join('\n'));
+  expect(report.tensors).toHaveLength(127);
+  expect(report.metadata['mllama.vision.gates']).toBe('raw');
+});
+
+test('inspect prints no control characters of the file', async () => {
+  const output = join(folder, 'out.gguf');
+  const metadata: NativeMetadataEntry[] = [
+    { key: 'general.architecture', type: 'string', value: 'x\u001b[2J' },
+    { key: 'general.name', type: 'string', value: '\u202e' },
+    { key: '\u0007', type: 'bool', value: true },
+  ];
+  await new (loadNative().GgufWriter)(output, metadata, [], 1).finish();
+  await run('inspect', output);
+  expect(printed.join('\n')).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
+  expect(printed.join('\n')).toContain('x\ufffd[2J');
+});
+
+test('failures are thrown with their code and leave nothing behind', async () => {
+  const output = join(folder, 'out.gguf');
+  await expect(run('convert', join(folder, 'tiny'), output, '--type', 'Q1')).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+  });
+  await expect(run('convert', join(folder, 'tiny'), output, '--threads', 'x')).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+  });
+  await expect(run('convert', join(folder, 'no'), output)).rejects.toMatchObject({ code: 'ERR_MODEL_NOT_FOUND' });
+  await expect(run('inspect', output)).rejects.toMatchObject({ code: 'ERR_MODEL_NOT_FOUND' });
+  expect(process.listenerCount('SIGINT')).toBe(0);
+  expect(await readdir(folder)).toEqual(['tiny']);
+});
