@@ -235,17 +235,17 @@ void gguf_file::read_header() {
 
 void gguf_file::read_entry(header_reader & in) {
     gguf_entry entry;
-    entry.key  = in.take_string("a key", max_key_bytes);
-    entry.type = gguf_type(in.take<int32_t>("the type of a key"));
-    if (entry.type == GGUF_TYPE_ARRAY) {
+    entry.key = in.take_string("a key", max_key_bytes);
+    auto type = in.take<int32_t>("the type of a key");
+    if (type == GGUF_TYPE_ARRAY) {
         entry.is_array = true;
-        entry.type     = gguf_type(in.take<int32_t>("the type of an array"));
+        type           = in.take<int32_t>("the type of an array");
         entry.count    = in.take<uint64_t>("the length of an array");
     }
-    const size_t size = element_bytes(entry.type);
-    if (size == 0 && entry.type != GGUF_TYPE_STRING) {
-        fail(format("key \"%s\" has the unknown type %d", entry.key.c_str(), int(entry.type)));
+    if (type < 0 || type >= GGUF_TYPE_COUNT || type == GGUF_TYPE_ARRAY) { // before it may become an enumerator
+        fail(format("key \"%s\" has the unknown type %d", entry.key.c_str(), type));
     }
+    entry.type = gguf_type(type);
     if (entry.count > max_array_count) {
         fail(format("key \"%s\" is an array of %llu elements, the limit is %llu", entry.key.c_str(),
                     (unsigned long long) entry.count, (unsigned long long) max_array_count));
@@ -256,7 +256,7 @@ void gguf_file::read_entry(header_reader & in) {
             in.skip_string("a string", max_string_bytes);
         }
     } else {
-        in.skip(entry.count * size, "a value");
+        in.skip(entry.count * element_bytes(entry.type), "a value");
     }
     if (entry.key.empty() || !entry_index_.emplace(entry.key, entries_.size()).second) {
         fail(format("key \"%s\" is empty or appears twice", entry.key.c_str()));
