@@ -7,7 +7,7 @@ const [, , phase, way, path, image] = process.argv;
 const binding = loadNative();
 const engine = new Engine(binding);
 const options = {
-  ...{ path, device: 'cpu', threads: 2, gpuLayers: 0, contextSize: 0, batchSize: 0, maxSequences: 0, maxImages: 0 },
+  ...{ path, device: 'cpu', threads: 1, gpuLayers: 0, contextSize: 0, batchSize: 0, maxSequences: 0, maxImages: 0 },
   ...{ kvType: 'f16', rowMode: 'hf', checkTensors: true },
 };
 const sampling = {

@@ -47,11 +47,11 @@ export function tinyImages(name = 'a'): string[] {
     .map((file) => join(images, file));
 }
 
-/** A manager with a tiny model loaded. */
-export async function loadedManager(change: (config: Config) => void = () => {}): Promise<ModelManager> {
+/** A manager with a tiny model loaded; one thread, since more of them only wait for each other on matrices this small. */
+export async function loadedManager(): Promise<ModelManager> {
   const config = new Config();
   config.model.path = await tinyModel();
-  change(config);
+  config.hardware.threads = 1;
   const manager = new ModelManager(config);
   if (!(await manager.loadModel())) throw manager.lastError;
   return manager;
