@@ -18,7 +18,7 @@ export interface RenderOptions {
 /** What a template with that input may cost. An ordinary one needs less than a hundredth. */
 export function budgetFor(inputCharacters: number, messages: number): TemplateBudget {
   return {
-    steps: 50_000 + 500 * messages,
+    steps: 25_000 + 500 * messages,
     depth: 200,
     size: 256 * 1024 + 4 * inputCharacters,
     volume: 4 * 1024 * 1024 + 48 * inputCharacters + 64 * messages * messages,

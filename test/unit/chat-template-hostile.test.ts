@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ChatTemplate } from '../../lib/chat-template.js';
 import { BllossomError, InvalidArgumentError, ModelFormatError } from '../../lib/errors.js';
 
+/** Of computing time, so that a busy machine does not fail the test. */
 const LIMIT_MS = 500;
 const MESSAGES = [
   { role: 'user', content: 'hello world' },
@@ -91,18 +92,18 @@ const refused: Record<string, string> = {
 
 describe('a hostile template ends in a typed error within half a second', () => {
   it.each(Object.entries(refused))('%s', (_, source) => {
-    const start = performance.now();
+    const start = process.cpuUsage();
     let thrown: unknown;
     try {
       run(source);
     } catch (error) {
       thrown = error;
     }
-    const elapsed = performance.now() - start;
+    const { user, system } = process.cpuUsage(start);
     expect(thrown).toBeInstanceOf(BllossomError);
     expect(thrown).toBeInstanceOf(ModelFormatError);
     expect((thrown as Error).message.length).toBeLessThan(700);
-    expect(elapsed).toBeLessThan(LIMIT_MS);
+    expect((user + system) / 1000).toBeLessThan(LIMIT_MS);
   });
 });
 
