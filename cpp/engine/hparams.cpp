@@ -59,13 +59,13 @@ void check_fixed(const gguf_file & file, const char * key, const char * expected
     }
 }
 
-/** Layer indices: ascending, within [0, n_layer). */
-std::vector<int32_t> get_layer_indices(const gguf_file & file, const char * key, int32_t n_layer) {
+/** Layer indices: ascending, from 0 to `last`. */
+std::vector<int32_t> get_layer_indices(const gguf_file & file, const char * key, int32_t last) {
     std::vector<int32_t> indices = file.get_i32_array(key);
     for (size_t i = 0; i < indices.size(); i++) {
-        if (indices[i] < 0 || indices[i] >= n_layer || (i > 0 && indices[i] <= indices[i - 1])) {
+        if (indices[i] < 0 || indices[i] > last || (i > 0 && indices[i] <= indices[i - 1])) {
             file.fail(
-                format("%s[%zu] is %d; the indices must ascend and lie in 0 … %d", key, i, indices[i], n_layer - 1));
+                format("%s[%zu] is %d; the indices must ascend and lie in 0 … %d", key, i, indices[i], last));
         }
     }
     return indices;
@@ -121,7 +121,7 @@ text_hparams read_text(const gguf_file & file) {
     hp.rope_freq_base = file.get_f32("mllama.rope.freq_base", 1.0f, max_freq_base);
     hp.rope_scaled    = read_rope_scaling(file);
 
-    const auto cross = get_layer_indices(file, "mllama.attention.cross_attention_layers", hp.n_layer);
+    const auto cross = get_layer_indices(file, "mllama.attention.cross_attention_layers", hp.n_layer - 1);
     if (cross.empty() || int32_t(cross.size()) == hp.n_layer) {
         file.fail(format("%zu of %d layers are cross-attention layers; some must be and some must not", cross.size(),
                          hp.n_layer));
@@ -192,6 +192,7 @@ vision_hparams read_vision(const gguf_file & file) {
                          "max_num_tiles",
                          (long long) hp.n_rows(), (long long) max_image_rows));
     }
+    // n_layer itself is what leaves the last layer
     hp.intermediate_layers = get_layer_indices(file, "mllama.vision.intermediate_layers_indices", hp.n_layer);
     hp.aspect_ratios       = read_aspect_ratios(file, hp.max_tiles);
     if (file.get_u32("mllama.vision.vision_output_dim") != hp.n_embd_out()) {

@@ -142,12 +142,16 @@ vision_outputs build_vision(ggml_context * ctx0, const model & m, int32_t n_tile
 
     // transformer: local layers; the intermediates are the states as they enter their layers
     std::vector<ggml_tensor *> intermediates;
-    for (int32_t il = 0; il < hp.n_layer; il++) {
+    const auto                 keep = [&](int32_t il) {
         if (std::binary_search(hp.intermediate_layers.begin(), hp.intermediate_layers.end(), il)) {
             intermediates.push_back(drop_filler(cur));
         }
+    };
+    for (int32_t il = 0; il < hp.n_layer; il++) {
+        keep(il);
         cur = build_vision_layer(ctx0, hp, w.layers[size_t(il)], cur, n_real, false);
     }
+    keep(hp.n_layer);
 
     cur = build_layer_norm(ctx0, cur, w.post_norm, w.post_norm_b, hp.norm_eps);
 

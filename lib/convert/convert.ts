@@ -3,7 +3,7 @@ import type { NativeGgufWriter } from '../native/binding.js';
 import { loadNative } from '../native/load.js';
 import { type Checkpoint, openCheckpoint } from './checkpoint.js';
 import { openCheckpointFolder } from './checkpoint-folder.js';
-import { readHyperParameters } from './hyper-parameters.js';
+import { INTERMEDIATE_STATES, type IntermediateStates, readHyperParameters } from './hyper-parameters.js';
 import { buildMetadata } from './metadata.js';
 import { type PlannedTensor, planTensors } from './plan.js';
 import type { CheckpointFiles, TensorSource } from './tensor-source.js';
@@ -17,6 +17,8 @@ export interface ConversionOptions {
   output: string;
   /** Default "Q4_K_M". */
   type?: ConversionType;
+  /** Which states the checkpoint's intermediate_layers_indices mean. Default "entering". */
+  intermediates?: IntermediateStates;
   /** Threads that convert; 0 (default): all of the machine. */
   threads?: number;
   onProgress?: (progress: ConversionProgress) => void;
@@ -51,13 +53,13 @@ const PIECE_BYTES = 32 * 1024 * 1024;
  * signal's reason. Whatever happens, no temporary file stays and an existing output is whole.
  */
 export async function convertCheckpoint(options: ConversionOptions): Promise<ConversionReport> {
-  const { source, output, type = 'Q4_K_M', threads = 0 } = options;
-  checkOptions(type, threads);
+  const { source, output, type = 'Q4_K_M', intermediates = 'entering', threads = 0 } = options;
+  checkOptions(type, intermediates, threads);
   const started = performance.now();
   const files = typeof source === 'string' ? await openCheckpointFolder(source) : source;
   const checkpoint = await openCheckpoint(files);
   try {
-    const { metadata, plan } = planConversion(checkpoint, type);
+    const { metadata, plan } = planConversion(checkpoint, type, intermediates);
     const tensors = plan.map(({ name, type: stored, ne }) => ({ name, type: stored, ne }));
     const { GgufWriter } = loadNative();
     const writer = await native(() => new GgufWriter(output, metadata, tensors, threads));
@@ -82,17 +84,20 @@ async function native<T>(call: () => T | Promise<T>): Promise<T> {
   }
 }
 
-function checkOptions(type: string, threads: number): void {
+function checkOptions(type: string, intermediates: string, threads: number): void {
   if (!(CONVERSION_TYPES as readonly string[]).includes(type)) {
     throw new InvalidOptionError(`type is "${type}"; use one of ${CONVERSION_TYPES.join(', ')}`);
+  }
+  if (!(INTERMEDIATE_STATES as readonly string[]).includes(intermediates)) {
+    throw new InvalidOptionError(`intermediates is "${intermediates}"; use one of ${INTERMEDIATE_STATES.join(', ')}`);
   }
   if (!Number.isSafeInteger(threads) || threads < 0 || threads > 1024) {
     throw new InvalidOptionError(`threads is ${threads}; it must be an integer from 0 to 1024`);
   }
 }
 
-function planConversion(checkpoint: Checkpoint, type: ConversionType) {
-  const hp = readHyperParameters(checkpoint);
+function planConversion(checkpoint: Checkpoint, type: ConversionType, intermediates: IntermediateStates) {
+  const hp = readHyperParameters(checkpoint, intermediates);
   const tokenizer = readTokenizer(checkpoint, hp.text.vocabSize, hp.imageTokenId);
   const plan = planTensors(checkpoint.tensors.tensors, hp, type);
   return { plan, metadata: buildMetadata(hp, tokenizer, checkpoint.chatTemplate, type) };

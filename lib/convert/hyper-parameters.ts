@@ -10,6 +10,14 @@ export interface HyperParameters {
   imageTokenId: number;
 }
 
+/**
+ * Which state of a vision layer `intermediate_layers_indices` means. Released weights were trained with the state that
+ * enters the layer, which is what Meta's code and transformers up to 4.53 compute; transformers from 4.57 on computes the
+ * one that leaves it, so a model fine-tuned there may want that.
+ */
+export const INTERMEDIATE_STATES = ['entering', 'leaving'] as const;
+export type IntermediateStates = (typeof INTERMEDIATE_STATES)[number];
+
 export interface TextParameters {
   vocabSize: number;
   contextLength: number;
@@ -81,7 +89,10 @@ export const visionOutputLength = (vision: VisionParameters): number =>
   vision.embeddingLength * (1 + vision.intermediateLayers.length);
 
 /** Reads and checks the numbers. A missing key takes the default of transformers; a key of the wrong kind is an error. */
-export function readHyperParameters(checkpoint: Checkpoint): HyperParameters {
+export function readHyperParameters(
+  checkpoint: Checkpoint,
+  intermediates: IntermediateStates = 'entering',
+): HyperParameters {
   const { config } = checkpoint;
   const modelType = config.text('model_type', 'mllama');
   if (modelType !== 'mllama') {
@@ -91,7 +102,7 @@ export function readHyperParameters(checkpoint: Checkpoint): HyperParameters {
   return {
     name: modelName(checkpoint),
     text,
-    vision: readVision(config.child('vision_config'), checkpoint.preprocessorConfig),
+    vision: readVision(config.child('vision_config'), checkpoint.preprocessorConfig, intermediates),
     imageTokenId: config.integer(['image_token_index', 'image_token_id'], 128256, 0),
   };
 }
@@ -153,7 +164,7 @@ function readScaling(rope: JsonReader): Llama3Scaling | undefined {
   return scaling;
 }
 
-function readVision(config: JsonReader, image: JsonReader): VisionParameters {
+function readVision(config: JsonReader, image: JsonReader, intermediates: IntermediateStates): VisionParameters {
   expect(config, 'hidden_act', config.text('hidden_act', 'gelu'), 'gelu');
   expect(config, 'norm_eps', config.positive('norm_eps', LAYER_NORM_EPSILON), LAYER_NORM_EPSILON);
   const vision: VisionParameters = {
@@ -175,6 +186,10 @@ function readVision(config: JsonReader, image: JsonReader): VisionParameters {
   divides(config, 'attention_heads', vision.headCount, 'hidden_size', vision.embeddingLength);
   divides(config, 'patch_size', vision.patchSize, 'image_size', vision.imageSize);
   below(config, 'intermediate_layers_indices', vision.intermediateLayers, vision.blockCount);
+  if (intermediates === 'leaving') {
+    // What leaves a layer enters the next one, and the file speaks of entering.
+    vision.intermediateLayers = vision.intermediateLayers.map((layer) => layer + 1);
+  }
   expect(
     config,
     'vision_output_dim',

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { convertCheckpoint } from '../../convert/convert.js';
+import { INTERMEDIATE_STATES, type IntermediateStates } from '../../convert/hyper-parameters.js';
 import { CONVERSION_TYPES, type ConversionType } from '../../convert/types.js';
 import { message } from '../messages.js';
 import { progressBar } from '../print.js';
@@ -15,11 +16,22 @@ export function registerConvert(program: Command): void {
     .addOption(
       new Option('-t, --type <type>', `${message('convertType')}: ${CONVERSION_TYPES.join(', ')}`).default('Q4_K_M'),
     )
+    .addOption(
+      new Option('--intermediates <states>', message('convertIntermediates'))
+        .choices(INTERMEDIATE_STATES)
+        .default('entering'),
+    )
     .option('--threads <n>', message('convertThreads'), Number, 0)
     .action(convert);
 }
 
-async function convert(source: string, output: string, options: { type: string; threads: number }): Promise<void> {
+interface ConvertOptions {
+  type: string;
+  intermediates: IntermediateStates;
+  threads: number;
+}
+
+async function convert(source: string, output: string, options: ConvertOptions): Promise<void> {
   const bar = progressBar(message('converting'));
   const { signal, release } = stopSignal();
   try {
@@ -27,6 +39,7 @@ async function convert(source: string, output: string, options: { type: string; 
       source,
       output,
       type: options.type as ConversionType, // convertCheckpoint refuses an unknown one
+      intermediates: options.intermediates,
       threads: options.threads,
       signal,
       onProgress: ({ bytesDone, bytesTotal }) => bar.update(bytesDone / bytesTotal),

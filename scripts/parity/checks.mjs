@@ -1,0 +1,144 @@
+// The checks of one golden folder. Every check is one row of the report:
+//   { name, quantity, maxAbs, maxRel, tolerance, ok }   and `cosine` where drift is measured.
+import { difference, smallestCosine, toConcatenated } from './compare.mjs';
+import { convert, openModel } from './model.mjs';
+
+/** Largest difference in F32, of the reference's largest magnitude. */
+const TOLERANCE = 2e-4;
+/** One step of an 8-bit pixel after rescaling. */
+const PIXEL_TOLERANCE = 1 / 255;
+/** Smallest cosine of a row of logits; null: reported only. */
+const DRIFT = { BF16: null, Q8_0: 0.999 };
+
+const CHUNKS = [1, 7, 0];
+
+function row(name, quantity, actual, expected, tolerance = TOLERANCE) {
+  const { maxAbs, maxRel } = difference(actual, expected);
+  return { name, quantity, maxAbs, maxRel, tolerance, ok: maxRel <= tolerance };
+}
+
+function equalTokens(name, actual, expected) {
+  const equal = expected.filter((token, i) => token === actual[i]).length;
+  const wrong = expected.length - equal;
+  return { name, quantity: `${expected.length} greedy tokens`, maxAbs: wrong, maxRel: wrong / expected.length, tolerance: 0, ok: wrong === 0 };
+}
+
+/** Normalised pixels of prepared tiles, [tiles][3][T][T]. */
+function normalise({ tiles, tileCount }, { tileSize }, metadata) {
+  const mean = metadata['mllama.vision.image_mean'];
+  const std = metadata['mllama.vision.image_std'];
+  const plane = tileSize * tileSize;
+  const pixels = new Float32Array(tileCount * 3 * plane);
+  for (let tile = 0; tile < tileCount; tile++) {
+    for (let i = 0; i < plane; i++) {
+      for (let c = 0; c < 3; c++) {
+        pixels[(tile * 3 + c) * plane + i] = (tiles[(tile * plane + i) * 3 + c] / 255 - mean[c]) / std[c];
+      }
+    }
+  }
+  return pixels;
+}
+
+/** Preprocessing, vision features and cross states of every image. */
+async function* checkImages(golden, model) {
+  const width = Number(model.metadata['mllama.vision.embedding_length']);
+  const count = model.metadata['mllama.vision.intermediate_layers_indices'].length;
+  const [bos, image] = [model.info.bosToken, model.info.imageToken];
+  for (const reference of golden.images.values()) {
+    const name = `${golden.name}/${reference.name}`;
+    const prepared = await model.prepare(reference);
+    const idOk = prepared.aspectRatioId === reference.aspect_ratio_id && prepared.tileCount === reference.num_tiles;
+    yield { name, quantity: 'aspect ratio id', maxAbs: idOk ? 0 : 1, maxRel: idOk ? 0 : 1, tolerance: 0, ok: idOk };
+
+    const pixels = normalise(prepared, model.info, model.metadata);
+    yield row(name, 'pixel values', pixels, golden.tensor(reference.tensors.pixel_values), PIXEL_TOLERANCE);
+
+    const ids = golden.cases.find(({ images }) => images.includes(reference.name))?.input_ids;
+    if (!ids) throw new Error(`${name}: no case shows this image (${bos}${image})`);
+    const shown = golden.cases.find(({ images }) => images.includes(reference.name));
+    const images = await Promise.all(shown.images.map((n) => model.prepare(golden.images.get(n))));
+    const result = await model.evaluate(shown.input_ids, images, 0);
+    const index = shown.images.indexOf(reference.name);
+    const features = toConcatenated(golden.tensor(reference.tensors.vision_features), width, count);
+    yield row(name, 'vision features', result.visionFeatures[index], features);
+    yield row(name, 'cross states', result.crossStates[index], golden.tensor(reference.tensors.cross_states));
+  }
+}
+
+/** Logits of the prompt in every chunk size, of every decode step, and the greedy tokens. */
+async function* checkCase(golden, model, reference) {
+  const name = `${golden.name}/${reference.name} (${reference.row_mode})`;
+  const images = await Promise.all(reference.images.map((image) => model.prepare(golden.images.get(image))));
+  const ids = reference.input_ids;
+  const logits = golden.tensor(reference.tensors.logits);
+  for (const chunk of CHUNKS) {
+    const result = await model.evaluate(ids, images, chunk);
+    yield row(name, `logits, chunks of ${chunk || 'all'}`, result.logits, logits);
+  }
+
+  // Every decode step: the reference's own tokens one by one, so that one wrong token does not hide later ones.
+  const steps = reference.greedy_tokens.length;
+  const forced = await model.evaluate([...ids, ...reference.greedy_tokens.slice(0, -1)], images, 1);
+  const decoded = forced.logits.subarray((ids.length - 1) * model.info.vocabSize);
+  yield row(name, `logits of ${steps} decode steps`, decoded, golden.tensor(reference.tensors.decode_logits));
+
+  yield equalTokens(name, await model.greedy(ids, images, steps), reference.greedy_tokens);
+}
+
+/** How far the logits of a stored type are from the F32 reference. */
+async function* checkDrift(golden, type, intermediates, scratch) {
+  const model = await openModel(await convert(golden, type, intermediates, scratch), { rowMode: 'hf', kvType: 'f16' });
+  try {
+    let cosine = 1;
+    let worst = { maxAbs: 0, maxRel: 0 };
+    for (const reference of golden.cases.filter(({ row_mode }) => row_mode === 'hf')) {
+      const images = await Promise.all(reference.images.map((image) => model.prepare(golden.images.get(image))));
+      const { logits } = await model.evaluate(reference.input_ids, images, 0);
+      const expected = golden.tensor(reference.tensors.logits);
+      cosine = Math.min(cosine, smallestCosine(logits, expected, model.info.vocabSize));
+      const distance = difference(logits, expected);
+      worst = distance.maxRel > worst.maxRel ? distance : worst;
+    }
+    const least = DRIFT[type];
+    const ok = least === null || cosine >= least;
+    yield { name: golden.name, quantity: `drift of ${type}, F16 caches`, ...worst, tolerance: null, cosine, leastCosine: least, ok };
+  } finally {
+    model.close();
+  }
+}
+
+/**
+ * Whether the folder's vision features are of states entering or leaving the intermediate layers. A folder that does
+ * not say is asked: the reading that fits the reference is taken.
+ */
+async function readIntermediates(golden, scratch) {
+  if (golden.intermediates) return golden.intermediates;
+  for (const reading of ['entering', 'leaving']) {
+    const model = await openModel(await convert(golden, 'F32', reading, scratch), { rowMode: 'hf', kvType: 'f32' });
+    try {
+      let fits = true;
+      for await (const check of checkImages(golden, model)) fits &&= check.ok;
+      if (fits) return reading;
+    } finally {
+      model.close();
+    }
+  }
+  return 'entering';
+}
+
+/** All rows of a golden folder, as they are found. */
+export async function* checkFolder(golden, scratch) {
+  const intermediates = await readIntermediates(golden, scratch);
+  const file = await convert(golden, 'F32', intermediates, scratch);
+  for (const rowMode of ['hf', 'meta']) {
+    const cases = golden.cases.filter((reference) => reference.row_mode === rowMode);
+    const model = await openModel(file, { rowMode, kvType: 'f32' });
+    try {
+      if (rowMode === 'hf') yield* checkImages(golden, model);
+      for (const reference of cases) yield* checkCase(golden, model, reference);
+    } finally {
+      model.close();
+    }
+  }
+  for (const type of Object.keys(DRIFT)) yield* checkDrift(golden, type, intermediates, scratch);
+}

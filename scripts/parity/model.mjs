@@ -1,0 +1,59 @@
+// The real converter and the real engine, as the checks need them.
+import path from 'node:path';
+import { convertCheckpoint } from '../../dist/convert/convert.js';
+import { prepareImage } from '../../dist/image/prepare.js';
+import { Engine } from '../../dist/native/engine.js';
+import { loadNative } from '../../dist/native/load.js';
+
+const GREEDY = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  frequencyPenalty: 0,
+  presencePenalty: 0,
+  penaltyLastN: 0,
+  seed: 0,
+};
+
+/** Converts a golden folder's checkpoint and returns the file. */
+export async function convert(golden, type, intermediates, scratch) {
+  const output = path.join(scratch, `${golden.name}-${type}-${intermediates}.gguf`);
+  await convertCheckpoint({ source: golden.checkpoint, output, type, intermediates });
+  return output;
+}
+
+/** A loaded model; `close` it. */
+export async function openModel(file, { rowMode, kvType }) {
+  const binding = loadNative();
+  const engine = new Engine(binding);
+  const info = await engine.load({
+    path: file,
+    device: 'cpu',
+    threads: 0,
+    gpuLayers: -1,
+    contextSize: 1024,
+    batchSize: 0,
+    maxSequences: 1,
+    maxImages: 8,
+    kvType,
+    rowMode,
+    checkTensors: true,
+  });
+  const { metadata } = await binding.readGguf(file);
+  const prompt = (ids) => [{ tokens: Int32Array.from(ids) }];
+  return {
+    info,
+    metadata,
+    prepare: (image) => prepareImage(image.file, info, binding.tileImage),
+    evaluate: (ids, images, chunk) => engine.evaluate({ prompt: prompt(ids), images, chunk }),
+    /** Ids of `maxTokens` greedy tokens, going on after a stop token. */
+    greedy: async (ids, images, maxTokens) => {
+      const request = { prompt: prompt(ids), images, maxTokens, sampling: GREEDY, stop: [], ignoreEos: true, credit: maxTokens };
+      return (await engine.generate(request).done).tokens;
+    },
+    close: () => engine.close(),
+  };
+}
+
