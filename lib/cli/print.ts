@@ -19,9 +19,9 @@ export function progressBar(title: string): { update(value: number): void; stop(
 }
 
 /** Writes the pieces as they come, at the pace of the reader. */
-export async function printStream(pieces: AsyncIterable<string>): Promise<void> {
+export async function printStream(pieces: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
   for await (const piece of pieces) {
-    if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
+    if (!process.stdout.write(piece)) await once(process.stdout, 'drain', { signal });
   }
   process.stdout.write('\n');
 }

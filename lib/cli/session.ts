@@ -54,6 +54,7 @@ export function withSessionOptions(command: Command): Command {
     .option('-v, --verbose', message('verbose'));
 }
 
+/** The configuration with the options of the call, all checked: before a model is loaded, which may take long. */
 function configure(options: SessionOptions): Config {
   const file = options.config ?? (existsSync('config.yaml') ? 'config.yaml' : undefined);
   const config = new Config(file);
@@ -61,13 +62,17 @@ function configure(options: SessionOptions): Config {
   if (options.device !== undefined) config.model.deviceMap = options.device;
   if (options.threads !== undefined) config.hardware.threads = options.threads;
   if (options.context !== undefined) config.hardware.contextSize = options.context;
+  if (options.maxTokens !== undefined) config.generation.maxTokens = options.maxTokens;
+  if (options.temperature !== undefined) config.generation.temperature = options.temperature;
+  if (options.topP !== undefined) config.generation.topP = options.topP;
+  if (options.topK !== undefined) config.generation.topK = options.topK;
   config.validate();
   return config;
 }
 
 function generateOptions(options: SessionOptions, signal: AbortSignal): GenerateOptions {
-  const { maxTokens, temperature, topP, topK, seed, stop, system: systemMessage } = options;
-  return { maxTokens, temperature, topP, topK, seed, stop, systemMessage, signal };
+  const { seed, stop, system: systemMessage } = options;
+  return { seed, stop, systemMessage, signal };
 }
 
 /** Aborted by the first Ctrl-C and when the reader of stdout has gone; the second Ctrl-C ends the process. */
@@ -79,8 +84,7 @@ export function stopSignal(): { signal: AbortSignal; release(): void } {
     controller.abort(new CancelledError(message('interrupted')));
   };
   const onOutputError = (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    controller.abort(new BrokenPipe());
+    controller.abort(error.code === 'EPIPE' ? new BrokenPipe() : error);
   };
   process.on('SIGINT', onInterrupt);
   process.stdout.on('error', onOutputError);
@@ -104,10 +108,12 @@ export async function runSession<R extends GenerationResult>(
     if (!loaded) throw manager.lastError;
     const loadTime = (performance.now() - begin) / 1000;
     const generation = start(manager, generateOptions(options, signal));
-    if (!options.json) await printStream(generation);
+    if (!options.json) await printStream(generation, signal);
     const result = await generation;
     if (options.json) process.stdout.write(`${JSON.stringify({ ...result, loadTime })}\n`);
     if (options.verbose) printTimings(loadTime, result);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
   } finally {
     release();
     await manager.unloadModel();

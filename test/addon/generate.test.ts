@@ -311,7 +311,7 @@ describe('misuse', () => {
     ['a misspelled option', () => text.generate('x', { maxToken: 5 } as never), errors.InvalidArgumentError],
     ['a signal that is none', () => text.generate('x', { signal: {} as never }), errors.InvalidArgumentError],
     ['a prompt over the context', () => text.generate('word '.repeat(20_000)), errors.ContextFullError],
-    ['an image that is not there', () => vision.generateWithImage('/nowhere.png', 'x'), errors.BllossomError],
+    ['an image that is not there', () => vision.generateWithImage('/nowhere.png', 'x'), errors.IoError],
     ['an image that is none', () => vision.generateWithImage(Buffer.from('hello'), 'x'), errors.ImageDecodeError],
     ['an image with an empty prompt', () => vision.generateWithImage(image(), ''), errors.InvalidArgumentError],
     [
