@@ -80,22 +80,22 @@ def text_weights(config: Configuration, draw: Draw) -> dict[str, torch.Tensor]:
     d, kv, ffn = config.hidden, config.kv_heads * config.head_dim, config.ffn
     vocab = tokenizer.vocab_size(config.normal_tokens)
     # A tied head repeats the input token unless the embeddings are small beside what the layers add.
-    embed_std = 0.25 if config.tied else 0.7
+    embed_std, added = (1.6 / math.sqrt(d), 1.3) if config.tied else (1.0, 0.8)
     out = {"text.embed_tokens.weight": draw.normal("embed", (vocab + 8, d), std=embed_std)}
     for i in range(config.layers):
         cross = i in config.cross_layers
         at, attention = f"text.layers.{i}.", "cross_attn" if cross else "self_attn"
         for name, rows, cols, gain in [
-            (f"{attention}.q_proj", d, d, 1.6), (f"{attention}.k_proj", kv, d, 1.6),
-            (f"{attention}.v_proj", kv, d, 1.2), (f"{attention}.o_proj", d, d, 1.2),
-            ("mlp.gate_proj", ffn, d, 1.2), ("mlp.up_proj", ffn, d, 1.2), ("mlp.down_proj", d, ffn, 1.2),
+            (f"{attention}.q_proj", d, d, 1.1), (f"{attention}.k_proj", kv, d, 1.1),
+            (f"{attention}.v_proj", kv, d, 1.0), (f"{attention}.o_proj", d, d, added),
+            ("mlp.gate_proj", ffn, d, 1.0), ("mlp.up_proj", ffn, d, 1.0), ("mlp.down_proj", d, ffn, added),
         ]:
             out[f"{at}{name}.weight"] = draw.linear(f"{at}{name}", rows, cols, gain)
         for name in ("input_layernorm", "post_attention_layernorm"):
             out[f"{at}{name}.weight"] = draw.normal(at + name, (d,), 1.0, 0.15)
         if cross:
             for name in ("q_norm", "k_norm"):
-                out[f"{at}cross_attn.{name}.weight"] = draw.normal(at + name, (config.head_dim,), 1.3, 0.15)
+                out[f"{at}cross_attn.{name}.weight"] = draw.normal(at + name, (config.head_dim,), 1.2, 0.15)
             for name in ("cross_attn_attn_gate", "cross_attn_mlp_gate"):
                 out[at + name] = draw.gate(at + name)
     out["text.norm.weight"] = draw.normal("norm", (d,), 1.0, 0.15)
@@ -131,7 +131,7 @@ def vision_weights(config: Configuration, draw: Draw) -> dict[str, torch.Tensor]
 def vision_layer(config: Configuration, draw: Draw, at: str) -> dict[str, torch.Tensor]:
     v, ffn = config.vision_hidden, config.vision_ffn
     out = {}
-    for name, gain in [("q_proj", 1.6), ("k_proj", 1.6), ("v_proj", 1.0), ("o_proj", 1.0)]:
+    for name, gain in [("q_proj", 1.2), ("k_proj", 1.2), ("v_proj", 1.0), ("o_proj", 1.0)]:
         out[f"{at}.self_attn.{name}.weight"] = draw.linear(f"{at}.{name}", v, v, gain)
     # Mostly negative inputs to the GELU, as in trained towers: there its exact and its tanh form differ visibly.
     for name, rows, cols, gain, bias in [("fc1", ffn, v, 0.6, -1.8), ("fc2", v, ffn, 6.0, 0.0)]:
