@@ -18,10 +18,15 @@ static Napi::Value error_codes(const Napi::CallbackInfo & info) {
     return codes;
 }
 
+static void end_engines(const Napi::CallbackInfo & info) {
+    event_pump::end_all(info.Env());
+}
+
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("systemInfo", Napi::Function::New<system_info>(env, "systemInfo"));
     exports.Set("errorCodes", Napi::Function::New<error_codes>(env, "errorCodes"));
     exports.Set("tileImage", Napi::Function::New<tile_image>(env, "tileImage"));
+    exports.Set("endEngines", Napi::Function::New<end_engines>(env, "endEngines"));
     exports.Set("Engine", engine_wrap::define(env));
     gguf_writer_wrap::init(env, exports);
     init_read_gguf(env, exports);

@@ -2,19 +2,43 @@
 
 #include "write-event.h"
 
+#include <set>
+
 namespace bllossom {
 
+/** The pumps of one environment (the main thread's, or a worker's). */
+using living_pumps = std::set<event_pump *>;
+
+static living_pumps & living(Napi::Env env) {
+    if (!env.GetInstanceData<living_pumps>()) {
+        env.SetInstanceData(new living_pumps); // freed with the environment
+    }
+    return *env.GetInstanceData<living_pumps>();
+}
+
+void event_pump::end_all(Napi::Env env) {
+    for (event_pump * pump : living(env)) {
+        pump->engine_->request_close();
+    }
+    for (event_pump * pump : living(env)) {
+        pump->engine_->close();
+    }
+}
+
 event_pump::event_pump(Napi::Env env, Napi::Function listener)
-    : wire_(Napi::ThreadSafeFunction::New(env, listener, "bllossom.engine", /*unlimited queue*/ 0, /*threads*/ 1)),
+    : env_(env),
+      wire_(Napi::ThreadSafeFunction::New(env, listener, "bllossom.engine", /*unlimited queue*/ 0, /*threads*/ 1)),
       engine_(std::make_unique<engine>([this] {
           // At most one call is queued: the engine wakes only when its outbox was empty.
           wire_.NonBlockingCall([this](Napi::Env e, Napi::Function f) { pump(e, f); });
       })) {
     wire_.Unref(env);
+    living(env).insert(this);
 }
 
 event_pump::~event_pump() {
     engine_->close();
+    living(env_).erase(this);
     // Abort, not Release: calls that are still queued point into this object and must not run any more.
     wire_.Abort();
 }

@@ -29,9 +29,13 @@ class event_pump {
     /** Counts a request that will be settled by an event; the process stays alive for it. JS thread. */
     void open(Napi::Env env);
 
+    /** Closes the engines of every pump of this environment and waits for their threads. JS thread. */
+    static void end_all(Napi::Env env);
+
   private:
     void pump(Napi::Env env, Napi::Function listener);
 
+    Napi::Env env_;
     Napi::ThreadSafeFunction wire_;
     size_t n_open_ = 0;
     std::unique_ptr<engine> engine_;

@@ -64,8 +64,7 @@ std::vector<int32_t> get_layer_indices(const gguf_file & file, const char * key,
     std::vector<int32_t> indices = file.get_i32_array(key);
     for (size_t i = 0; i < indices.size(); i++) {
         if (indices[i] < 0 || indices[i] > last || (i > 0 && indices[i] <= indices[i - 1])) {
-            file.fail(
-                format("%s[%zu] is %d; the indices must ascend and lie in 0 … %d", key, i, indices[i], last));
+            file.fail(format("%s[%zu] is %d; the indices must ascend and lie in 0 … %d", key, i, indices[i], last));
         }
     }
     return indices;

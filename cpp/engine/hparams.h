@@ -27,8 +27,9 @@ struct vision_hparams {
     int32_t max_tiles      = 0; // tiles that every image is padded to (4)
     float norm_eps         = 0;
 
-    std::vector<int32_t> intermediate_layers; // states are kept as they enter these local layers; n_layer: as they leave the last
-    std::vector<aspect_ratio> aspect_ratios;  // id = index + 1; id 0 is "no image"
+    std::vector<int32_t>
+        intermediate_layers; // states are kept as they enter these local layers; n_layer: as they leave the last
+    std::vector<aspect_ratio> aspect_ratios; // id = index + 1; id 0 is "no image"
 
     float rescale_factor = 0; // 1/255
     std::array<float, 3> image_mean{};

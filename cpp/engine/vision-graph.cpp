@@ -142,7 +142,7 @@ vision_outputs build_vision(ggml_context * ctx0, const model & m, int32_t n_tile
 
     // transformer: local layers; the intermediates are the states as they enter their layers
     std::vector<ggml_tensor *> intermediates;
-    const auto                 keep = [&](int32_t il) {
+    const auto keep = [&](int32_t il) {
         if (std::binary_search(hp.intermediate_layers.begin(), hp.intermediate_layers.end(), il)) {
             intermediates.push_back(drop_filler(cur));
         }

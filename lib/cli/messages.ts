@@ -73,7 +73,8 @@ const KO: Record<MessageKey, string> = {
   convertSource: 'config.json, tokenizer.json, safetensors가 있는 폴더',
   convertOutput: '만들 GGUF 파일; 완성된 뒤에 나타납니다',
   convertType: '가중치 저장 형식',
-  convertIntermediates: 'config.json의 중간 층 번호가 뜻하는 상태: 층에 들어가는(entering) 또는 층에서 나오는(leaving) 상태',
+  convertIntermediates:
+    'config.json의 중간 층 번호가 뜻하는 상태: 층에 들어가는(entering) 또는 층에서 나오는(leaving) 상태',
   convertThreads: '변환 스레드 수; 0: 모두',
   converting: '변환하는 중',
   inspect: 'GGUF 파일의 내용과 필요한 메모리를 보여 줍니다',

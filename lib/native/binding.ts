@@ -255,6 +255,8 @@ export interface NativeBinding {
     resized: { width: number; height: number },
     canvas: { rows: number; cols: number; tile: number },
   ): Promise<Uint8Array>;
+  /** Ends the threads of this environment's engines and waits for them: for the moment before the process ends. */
+  endEngines(): void;
   Engine: new (onEvents: (events: NativeEvent[]) => void) => NativeEngine;
   GgufWriter: new (
     path: string,

@@ -51,15 +51,6 @@ interface CommandOptions {
   onProgress?: ((value: number) => void) | undefined;
 }
 
-/**
- * Engines whose thread runs. `process.exit` and an uncaught error tear the process down around a thread that may still
- * be computing, so it is told to end as early as possible: in the `exit` event, which both of them emit.
- */
-const running = new Set<Engine>();
-process.on('exit', () => {
-  for (const engine of running) engine.close();
-});
-
 export class Engine {
   readonly #native: NativeEngine;
   readonly #open = new Map<number, OpenCommand>();
@@ -70,7 +61,6 @@ export class Engine {
     this.#native = new binding.Engine((events) => {
       for (const event of events) this.#receive(event);
     });
-    running.add(this);
   }
 
   get closed(): boolean {
@@ -123,7 +113,6 @@ export class Engine {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    running.delete(this);
     this.#native.close();
   }
 

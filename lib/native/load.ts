@@ -34,6 +34,9 @@ export function loadNative(root: string = PACKAGE_ROOT): NativeBinding {
     const load = require('node-gyp-build') as (folder: string) => NativeBinding;
     const binding = load(root);
     if (root === PACKAGE_ROOT) loaded = binding;
+    // `process.exit` and an uncaught error do not unwind this environment: the C library would destroy static objects
+    // under a thread that still computes. Both emit `exit` first.
+    process.once('exit', () => binding.endEngines());
     return binding;
   } catch (cause) {
     throw explain(root, cause);

@@ -50,10 +50,17 @@ export async function openModel(file, { rowMode, kvType }) {
     evaluate: (ids, images, chunk) => engine.evaluate({ prompt: prompt(ids), images, chunk }),
     /** Ids of `maxTokens` greedy tokens, going on after a stop token. */
     greedy: async (ids, images, maxTokens) => {
-      const request = { prompt: prompt(ids), images, maxTokens, sampling: GREEDY, stop: [], ignoreEos: true, credit: maxTokens };
+      const request = {
+        prompt: prompt(ids),
+        images,
+        maxTokens,
+        sampling: GREEDY,
+        stop: [],
+        ignoreEos: true,
+        credit: maxTokens,
+      };
       return (await engine.generate(request).done).tokens;
     },
     close: () => engine.close(),
   };
 }
-
