@@ -147,11 +147,15 @@ backend_set::backend_set(const std::string & device, int32_t n_threads) {
                     format("there is no device \"%.64s\"; use one of: %s", device.c_str(), device_names().c_str()));
     }
     device_name_ = family(chosen);
-    n_threads_   = n_threads > 0 ? n_threads : std::min(physical_cores(), max_threads);
     if (chosen != cpu_device()) {
         all_.push_back(open_device(chosen));
     }
     all_.push_back(open_device(cpu_device()));
+    set_n_threads(n_threads > 0 ? n_threads : std::min(physical_cores(), max_threads));
+}
+
+void backend_set::set_n_threads(int32_t n_threads) {
+    n_threads_ = n_threads;
     for (const auto & backend : all_) {
         if (auto set = find_function<ggml_backend_set_n_threads_t>(backend.get(), "ggml_backend_set_n_threads")) {
             set(backend.get(), n_threads_);

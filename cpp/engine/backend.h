@@ -41,6 +41,9 @@ class backend_set {
     const std::string & device_name() const { return device_name_; } // "cpu", "cuda", …
     int32_t n_threads() const { return n_threads_; }
 
+    /** Changes the threads of the backends that compute on the CPU. n_threads: 1 … the limit of the constructor. */
+    void set_n_threads(int32_t n_threads);
+
     /** Installs a callback that is polled between graph nodes; it returns true to stop the graph. */
     void set_abort_callback(ggml_abort_callback callback, void * data) const;
 

@@ -49,7 +49,7 @@ export interface NativeLoadOptions {
   path: string;
   /** "auto" | "cpu" | "cuda" | a device name. */
   device: string;
-  /** 0: number of physical cores. */
+  /** 0: number of physical cores, fewer for a small model. */
   threads: number;
   /** -1: as many as fit. */
   gpuLayers: number;

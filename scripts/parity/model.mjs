@@ -31,7 +31,7 @@ export async function openModel(file, { rowMode, kvType }) {
   const info = await engine.load({
     path: file,
     device: 'cpu',
-    threads: 0,
+    threads: 1, // on matrices this small more of them only wait for each other
     gpuLayers: -1,
     contextSize: 1024,
     batchSize: 0,

@@ -95,7 +95,7 @@ describe('tileImage', () => {
     ['a canvas of gigabytes', 4, { rows: 8, cols: 8, tile: 4096 }],
   ];
   test.each(misuse)('rejects misuse of %s (argument %i: %o)', async (_, index, value) => {
-    const args = good.with(index, value) as Parameters<NativeBinding['tileImage']>;
+    const args = good.map((argument, i) => (i === index ? value : argument)) as Parameters<NativeBinding['tileImage']>;
     let call: Promise<Uint8Array> | undefined;
     expect(() => {
       call = tileImage(...args);

@@ -9,7 +9,7 @@ import { convertCheckpoint } from '../../lib/convert/convert.js';
 import type { ConversionType } from '../../lib/convert/types.js';
 import { Generation, type GenerationOptions } from '../../lib/generation.js';
 import { ModelManager } from '../../lib/model-manager.js';
-import type { NativeImage, NativePromptPart } from '../../lib/native/binding.js';
+import type { NativeImage, NativeLoadOptions, NativePromptPart } from '../../lib/native/binding.js';
 import type { Engine, EngineDone, EngineRequest } from '../../lib/native/engine.js';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -56,6 +56,12 @@ export async function loadedManager(): Promise<ModelManager> {
   if (!(await manager.loadModel())) throw manager.lastError;
   return manager;
 }
+
+/** Load options for an engine that is used without a manager. */
+export const loadOptions = (path: string): NativeLoadOptions => ({
+  ...{ path, device: 'cpu', threads: 1, gpuLayers: 0, contextSize: 0, batchSize: 0, maxSequences: 0, maxImages: 0 },
+  ...{ kvType: 'f32', rowMode: 'hf', checkTensors: true },
+});
 
 export const GREEDY = {
   ...{ temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, frequencyPenalty: 0 },
