@@ -15,6 +15,11 @@ export interface ModelSection {
   lowCpuMemUsage: boolean;
   /** Accepted for the sake of old files; nothing of a model is ever executed. */
   trustRemoteCode: boolean;
+  /**
+   * What text before the first image does in the cross-attention layers: "hf" as in transformers (it attends to every
+   * image, masks aside), "meta" as in Meta's own code (nothing).
+   */
+  crossRowMode: 'hf' | 'meta';
 }
 
 export interface QuantizationSection {
@@ -55,6 +60,10 @@ export interface HardwareSection {
   contextSize: number | null;
   /** Requests computed together; null: 4. */
   maxBatchSize: number | null;
+  /** Images whose states are kept in memory, and at most in one request; null: 4. */
+  maxImages: number | null;
+  /** Type of the attention caches. */
+  kvCacheType: 'f16' | 'f32';
 }
 
 export interface PathsSection {
@@ -113,6 +122,7 @@ export const SCHEMA: { [S in SectionName]: { [K in keyof ConfigSections[S]]: Fie
     torchDtype: choice('bfloat16', DTYPES),
     lowCpuMemUsage: flag(true),
     trustRemoteCode: flag(false),
+    crossRowMode: choice('hf', ['hf', 'meta']),
   },
   quantization: {
     type: choice('Q4_K_M', CONVERSION_TYPES),
@@ -145,6 +155,8 @@ export const SCHEMA: { [S in SectionName]: { [K in keyof ConfigSections[S]]: Fie
     threads: optional(integer(0, { min: 1, max: 1024 })),
     contextSize: optional(integer(0, { min: 8, max: 1 << 20 })),
     maxBatchSize: optional(integer(0, { min: 1, max: 256 })),
+    maxImages: optional(integer(0, { min: 1, max: 256 })),
+    kvCacheType: choice('f16', ['f16', 'f32']),
   },
   paths: {
     cacheDir: text('./model_cache'),

@@ -186,9 +186,9 @@ function toNativeOptions({ model, hardware }: Config, path: string): NativeLoadO
     contextSize: hardware.contextSize ?? 0,
     batchSize: 0,
     maxSequences: hardware.maxBatchSize ?? 0,
-    maxImages: 0,
-    kvType: 'f16',
-    rowMode: 'hf',
+    maxImages: hardware.maxImages ?? 0,
+    kvType: hardware.kvCacheType,
+    rowMode: model.crossRowMode,
     checkTensors: true,
   };
 }
