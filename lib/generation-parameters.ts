@@ -36,7 +36,11 @@ export interface SamplingOptions {
   frequencyPenalty?: number | undefined;
   /** Default: 0 (off) */
   presencePenalty?: number | undefined;
-  /** u32; the same seed and input give the same text. Default: random, told in the result. */
+  /**
+   * u32; the same seed and input give the same text. (Beside other requests in one batch sums are rounded differently,
+   * which can turn a near tie; `hardware.kvCacheType: "f32"` makes that very unlikely.) Default: random, told in the
+   * result.
+   */
   seed?: number | undefined;
   /** Texts that end the generation; not part of the response. */
   stop?: string | readonly string[] | undefined;

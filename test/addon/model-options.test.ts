@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Config } from '../../lib/config.js';
 import { ContextFullError } from '../../lib/errors.js';
 import { ModelManager } from '../../lib/model-manager.js';
-import { GREEDY, ROOT, tinyImages, tinyModel } from '../support/model.js';
+import { GREEDY, loadedManager, ROOT, tinyImages, tinyModel } from '../support/model.js';
 
 interface Golden {
   cases: { name: string; input_ids: number[]; images: string[] }[];
@@ -14,17 +14,8 @@ const goldens = JSON.parse(
   readFileSync(join(ROOT, 'test', 'fixtures', 'goldens', 'a', 'goldens.json'), 'utf8'),
 ) as Golden;
 
-async function managerWith(change: (config: Config) => void): Promise<ModelManager> {
-  const config = new Config();
-  config.model.path = await tinyModel();
-  change(config);
-  const manager = new ModelManager(config);
-  if (!(await manager.loadModel())) throw manager.lastError;
-  return manager;
-}
-
 async function withManager<T>(change: (config: Config) => void, work: (manager: ModelManager) => Promise<T>) {
-  const manager = await managerWith(change);
+  const manager = await loadedManager(change);
   try {
     return await work(manager);
   } finally {

@@ -48,10 +48,11 @@ export function tinyImages(name = 'a'): string[] {
 }
 
 /** A manager with a tiny model loaded; one thread, since more of them only wait for each other on matrices this small. */
-export async function loadedManager(): Promise<ModelManager> {
+export async function loadedManager(change: (config: Config) => void = () => {}): Promise<ModelManager> {
   const config = new Config();
   config.model.path = await tinyModel();
   config.hardware.threads = 1;
+  change(config);
   const manager = new ModelManager(config);
   if (!(await manager.loadModel())) throw manager.lastError;
   return manager;
