@@ -14,9 +14,17 @@ event_pump::event_pump(Napi::Env env, Napi::Function listener)
 }
 
 event_pump::~event_pump() {
+    cut_wire();
+}
+
+/** Lets go of the listener. Waits for the engine thread, which is the only one that calls over the wire. */
+void event_pump::cut_wire() {
     engine_->close();
-    // Abort, not Release: calls that are still queued point into this object and must not run any more.
-    wire_.Abort();
+    if (!is_cut_) {
+        is_cut_ = true;
+        // Abort, not Release: calls that are still queued point into this object and must not run any more.
+        wire_.Abort();
+    }
 }
 
 void event_pump::open(Napi::Env env) {
@@ -27,7 +35,11 @@ void event_pump::open(Napi::Env env) {
 
 void event_pump::pump(Napi::Env env, Napi::Function listener) {
     const Napi::HandleScope scope(env);
+    const bool is_last              = engine_->ended();
     const std::vector<event> events = engine_->drain();
+    if (is_last) {
+        cut_wire(); // a closed engine must not be kept alive by its own listener
+    }
     if (events.empty()) {
         return;
     }
@@ -39,7 +51,7 @@ void event_pump::pump(Napi::Env env, Napi::Function listener) {
         n_settled += events[i].is_final();
     }
     n_open_ -= n_settled;
-    if (n_settled > 0 && n_open_ == 0) {
+    if (n_settled > 0 && n_open_ == 0 && !is_cut_) {
         wire_.Unref(env);
     }
     listener.Call({array});
