@@ -43,7 +43,7 @@ engine_wrap::~engine_wrap() {
 }
 
 event_pump & engine_wrap::pump() const {
-    if (!pump_) {
+    if (!pump_ || is_closed_) {
         throw error(error_code::closed, "the engine is closed");
     }
     return *pump_;
@@ -99,14 +99,21 @@ Napi::Value engine_wrap::evaluate(const Napi::CallbackInfo & info) {
 
 Napi::Value engine_wrap::cancel(const Napi::CallbackInfo & info) {
     return guarded(env_, [&]() -> Napi::Value {
-        pump().get_engine().cancel(read_id(info));
+        const uint32_t id = read_id(info);
+        if (pump_ && !is_closed_) { // a closed engine has no open ids: nothing to cancel, and no fault of the caller's
+            pump_->get_engine().cancel(id);
+        }
         return env_.Undefined();
     });
 }
 
 Napi::Value engine_wrap::grant(const Napi::CallbackInfo & info) {
     return guarded(env_, [&]() -> Napi::Value {
-        pump().get_engine().grant(read_id(info), read_integer<int64_t>(info[1], "pieces"));
+        const uint32_t id    = read_id(info);
+        const int64_t pieces = read_integer<int64_t>(info[1], "pieces");
+        if (pump_ && !is_closed_) {
+            pump_->get_engine().grant(id, pieces);
+        }
         return env_.Undefined();
     });
 }
@@ -142,6 +149,7 @@ Napi::Value engine_wrap::memory(const Napi::CallbackInfo &) {
 
 Napi::Value engine_wrap::close(const Napi::CallbackInfo &) {
     return guarded(env_, [&]() -> Napi::Value {
+        is_closed_ = true;
         if (pump_) {
             pump_->get_engine().request_close();
         }

@@ -34,6 +34,7 @@ class engine_wrap : public Napi::ObjectWrap<engine_wrap> {
     static void end_with_env(void * self); // the environment goes before the garbage collector comes
 
     Napi::Env env_;
+    bool is_closed_ = false;           // commands are refused from then on
     std::unique_ptr<event_pump> pump_; // null when the constructor threw or the environment is gone
 };
 

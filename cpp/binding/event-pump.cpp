@@ -32,15 +32,23 @@ event_pump::event_pump(Napi::Env env, Napi::Function listener)
           // At most one call is queued: the engine wakes only when its outbox was empty.
           wire_.NonBlockingCall([this](Napi::Env e, Napi::Function f) { pump(e, f); });
       })) {
-    wire_.Unref(env);
     living(env).insert(this);
+    wire_.Unref(env);
 }
 
 event_pump::~event_pump() {
-    engine_->close();
+    cut_wire();
     living(env_).erase(this);
-    // Abort, not Release: calls that are still queued point into this object and must not run any more.
-    wire_.Abort();
+}
+
+/** Lets go of the listener. Waits for the engine thread, which is the only one that calls over the wire. */
+void event_pump::cut_wire() {
+    engine_->close();
+    if (!is_cut_) {
+        is_cut_ = true;
+        // Abort, not Release: calls that are still queued point into this object and must not run any more.
+        wire_.Abort();
+    }
 }
 
 void event_pump::open(Napi::Env env) {
@@ -51,7 +59,11 @@ void event_pump::open(Napi::Env env) {
 
 void event_pump::pump(Napi::Env env, Napi::Function listener) {
     const Napi::HandleScope scope(env);
+    const bool is_last              = engine_->ended();
     const std::vector<event> events = engine_->drain();
+    if (is_last) {
+        cut_wire(); // a closed engine must not be kept alive by its own listener
+    }
     if (events.empty()) {
         return;
     }
@@ -63,7 +75,7 @@ void event_pump::pump(Napi::Env env, Napi::Function listener) {
         n_settled += events[i].is_final();
     }
     n_open_ -= n_settled;
-    if (n_settled > 0 && n_open_ == 0) {
+    if (n_settled > 0 && n_open_ == 0 && !is_cut_) {
         wire_.Unref(env);
     }
     listener.Call({array});

@@ -34,9 +34,11 @@ class event_pump {
 
   private:
     void pump(Napi::Env env, Napi::Function listener);
+    void cut_wire();
 
     Napi::Env env_;
-    Napi::ThreadSafeFunction wire_;
+    Napi::ThreadSafeFunction wire_; // holds the listener and with it all that the listener knows, this object included
+    bool is_cut_   = false;
     size_t n_open_ = 0;
     std::unique_ptr<engine> engine_;
 };

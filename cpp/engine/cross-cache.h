@@ -28,19 +28,23 @@ class cross_cache {
     int64_t first_cell(int32_t slot) const { return slot * slot_cells_; }
     size_t n_bytes() const;
 
-    /** The slot that holds this image, with one more user; nullopt when it is not cached. */
-    std::optional<int32_t> find(const std::string & key);
+    /**
+     * A slot for each image of a request, each with one more user; nullopt, and nothing changed, when there is not room
+     * for all. An image that is here, or that another request is about to encode, is shared; the others take unused
+     * slots. Within a request every image has a slot of its own, equal images too: rows attend to each of them. An
+     * empty key shares nothing.
+     */
+    std::optional<std::vector<int32_t>> acquire(const std::vector<std::string> & keys);
 
-    /** An unused slot, emptied and with one user; nullopt when every slot is in use. */
-    std::optional<int32_t> take();
+    /** The image was written into its slot. */
+    void commit(int32_t slot) { slots_[size_t(slot)].is_ready = true; }
 
-    /** Names what was written into a taken slot; from now on `find` finds it. */
-    void commit(int32_t slot, const std::string & key);
+    bool is_ready(int32_t slot) const { return slots_[size_t(slot)].is_ready; }
 
-    /** Whether the slot holds this image already. */
-    bool holds(int32_t slot, const std::string & key) const { return slots_[size_t(slot)].key == key; }
+    /** Keeps others from finding what was written into a slot. */
+    void distrust(int32_t slot) { slots_[size_t(slot)].key.clear(); }
 
-    /** One user less. A slot that was never committed becomes empty. */
+    /** One user less. The last one leaves an image to be found again, or zeros if it was not written or not trusted. */
     void release(int32_t slot);
 
     /** Forgets every image that nobody uses. */
@@ -49,9 +53,14 @@ class cross_cache {
   private:
     struct image_slot {
         std::string key; // empty: nothing to find
+        bool is_ready     = false;
         int32_t n_users   = 0;
         uint64_t last_use = 0;
     };
+
+    int32_t find(const std::string & key, const std::vector<int32_t> & taken) const;
+    int32_t oldest_unused() const;
+    void wipe(int32_t slot);
 
     std::vector<image_slot> slots_;
     uint64_t clock_     = 0;

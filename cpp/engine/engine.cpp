@@ -191,7 +191,9 @@ void engine::run_task(uint32_t id, const task & work) {
     try {
         work();
     } catch (...) {
-        settle_error(id, current_error());
+        const error cause   = current_error();
+        const bool by_close = closing_ && cause.code() == error_code::cancelled;
+        settle_error(id, by_close ? error(error_code::closed, "the engine was closed") : cause);
     }
 }
 
@@ -242,6 +244,8 @@ void engine::run() {
     for (const uint32_t id : open) {
         settle_error(id, error(error_code::closed, "the engine was closed"));
     }
+    ended_ = true;
+    wake_();
 }
 
 runner & engine::loaded_runner() {
@@ -281,9 +285,15 @@ static int32_t useful_threads(size_t n_weight_bytes, int32_t n_cores) {
 }
 
 void engine::do_load(uint32_t id, const engine_options & options, const cancel_flag & cancelled) {
+    const auto stop          = [&] { return cancelled->load() || closing_; };
+    const auto throw_if_stop = [&] {
+        if (stop()) {
+            throw error(error_code::cancelled, "loading was cancelled");
+        }
+    };
+    throw_if_stop(); // while it waited for its turn: the present model stays
     do_unload("another model was loaded");
 
-    const auto stop     = [&] { return cancelled->load() || closing_; };
     const auto progress = [&](float value) {
         event e{};
         e.type  = event::kind::progress;
@@ -304,13 +314,10 @@ void engine::do_load(uint32_t id, const engine_options & options, const cancel_f
         next->weights, next->words, *next->backends, options.context,
         options.n_seq_max > 0 ? options.n_seq_max : default_n_seq_max, [this](event && e) { emit(std::move(e)); },
         [this] { return closing_.load(); });
-    if (stop()) {
-        throw error(error_code::cancelled, "loading was cancelled");
-    }
+    auto info = std::make_shared<model_info>(
+        describe(*next->weights, *next->words, *next->backends, next->requests->get_context()));
+    throw_if_stop();
     loaded_ = std::move(next);
-
-    context & c = loaded_->requests->get_context();
-    auto info   = std::make_shared<model_info>(describe(*loaded_->weights, *loaded_->words, *loaded_->backends, c));
     {
         const std::lock_guard<std::mutex> lock(mutex_);
         shared_vocab_  = loaded_->words;

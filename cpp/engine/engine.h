@@ -70,6 +70,12 @@ class engine {
     /** request_close, and waits for the thread: at most for the graph node that is being computed. */
     void close();
 
+    /**
+     * Whether the thread has nothing more to say: all its events wait in the outbox or were drained. `wake` is called
+     * once more after it became true.
+     */
+    bool ended() const { return ended_; }
+
     /** The events since the last call, in order. */
     std::vector<event> drain();
 
@@ -105,6 +111,7 @@ class engine {
     std::shared_ptr<const vocab> shared_vocab_;
     memory_use shared_memory_;
     std::atomic<bool> closing_{false};
+    std::atomic<bool> ended_{false};
 
     std::unique_ptr<loaded_model> loaded_; // engine thread only
     std::thread thread_;

@@ -12,6 +12,20 @@ runner::runner(std::shared_ptr<const model> m, std::shared_ptr<const vocab> v, c
     : model_(std::move(m)), vocab_(std::move(v)), emit_(std::move(emit)), is_closing_(std::move(is_closing)),
       context_(model_, backends, options, [this] { return should_abort(); }), seq_used_(size_t(n_seq_max)) {}
 
+/** Says for a time whose requests are being computed, also when that ends in an exception. */
+class runner::computing_scope {
+  public:
+    using flags = std::vector<const std::atomic<bool> *>;
+
+    computing_scope(flags & computing, flags && now) : computing_(computing) { computing_ = std::move(now); }
+    ~computing_scope() { computing_.clear(); }
+    computing_scope(const computing_scope &)             = delete;
+    computing_scope & operator=(const computing_scope &) = delete;
+
+  private:
+    flags & computing_;
+};
+
 /** True only when nobody waits for the running graph any more: a neighbour in the batch must not be cut off. */
 bool runner::should_abort() const {
     return is_closing_() ||
@@ -111,18 +125,17 @@ bool runner::admit_next() {
         return false;
     }
     // A slot for every image, or none: half a set would only keep others waiting.
+    std::vector<std::string> keys;
     for (const image_input & image : next->request().images) {
-        cross_cache & cache         = context_.cross();
-        std::optional<int32_t> slot = cache.find(image.key);
-        slot                        = slot ? slot : cache.take();
-        if (!slot) {
-            release(*next);
-            return false;
-        }
-        next->slots.push_back(*slot);
+        keys.push_back(image.key);
     }
-    *free_seq = true;
-    next->seq = int32_t(free_seq - seq_used_.begin());
+    std::optional<std::vector<int32_t>> slots = context_.cross().acquire(keys);
+    if (!slots) {
+        return false;
+    }
+    next->slots = std::move(*slots);
+    *free_seq   = true;
+    next->seq   = int32_t(free_seq - seq_used_.begin());
     next->move_to(phase::encoding);
     return true;
 }
@@ -149,14 +162,12 @@ void runner::encode(sequence & s) {
         return;
     }
     const image_input & image = s.request().images[index];
-    if (!context_.cross().holds(s.slots[index], image.key)) {
-        computing_      = {&s.cancelled()};
-        const bool done = context_.encode(image, s.slots[index]);
-        computing_.clear();
-        if (!done) {
+    if (!context_.cross().is_ready(s.slots[index])) {
+        const computing_scope scope(computing_, {&s.cancelled()});
+        if (!context_.encode(image, s.slots[index])) {
             return; // cancelled: the next step settles it
         }
-        context_.cross().commit(s.slots[index], image.key);
+        context_.cross().commit(s.slots[index]);
         s.n_images_encoded++;
     }
     const std::vector<image_range> ranges = image_ranges(s.tokens(), vocab_->image_token_id());
@@ -200,27 +211,26 @@ bool runner::run_batch() {
     return true;
 }
 
-/** Runs a batch. On failure or abort the cells that it took are given back; a failure also settles its members. */
+/** Runs a batch. On abort the cells that it took are given back; a failure settles its members. */
 bool runner::compute(const std::vector<sequence *> & members, const std::vector<batch_row> & rows) {
-    computing_.clear();
+    std::vector<const std::atomic<bool> *> flags;
     for (const sequence * s : members) {
-        computing_.push_back(&s->cancelled());
+        flags.push_back(&s->cancelled());
     }
-    bool done = false;
+    const computing_scope scope(computing_, std::move(flags));
     try {
-        done = context_.decode(rows);
+        if (context_.decode(rows)) {
+            return true;
+        }
+        for (const sequence * s : members) {
+            context_.self().release(s->seq, s->n_past);
+        }
     } catch (const error & e) {
         for (sequence * s : members) {
             fail(*s, e);
         }
     }
-    computing_.clear();
-    if (!done) {
-        for (sequence * s : members) {
-            context_.self().release(s->seq, s->n_past);
-        }
-    }
-    return done;
+    return false;
 }
 
 void runner::sample(sequence & s, const float * logits) {
@@ -271,6 +281,9 @@ void runner::finish(sequence & s, finish_reason reason) {
 }
 
 void runner::fail(sequence & s, const error & cause) {
+    if (cause.code() == error_code::model_output) {
+        forget_values(s);
+    }
     release(s);
     s.move_to(phase::done);
     event e{};
@@ -288,6 +301,14 @@ void runner::fail_all(const error & cause) {
         }
     }
     sequences_.clear();
+}
+
+/** What a sequence computed may hold NaN, which no mask keeps from others: it must not stay in the caches. */
+void runner::forget_values(const sequence & s) {
+    context_.self().wipe(s.seq);
+    for (const int32_t slot : s.slots) {
+        context_.cross().distrust(slot);
+    }
 }
 
 /** Gives back what a sequence holds in the caches. */
@@ -319,29 +340,27 @@ evaluation runner::evaluate(const evaluate_request & request, const cancel_flag 
     if (context_.self().n_free() < n_tokens) {
         throw error(error_code::context_full, "other requests hold the context: evaluate when the engine is idle");
     }
-
-    std::vector<int32_t> slots;
+    // Keyless: the intermediate results are wanted, so every image is encoded.
+    const auto acquired = context_.cross().acquire(std::vector<std::string>(request.images.size()));
+    if (!acquired) {
+        throw error(error_code::context_full, "other requests hold the image slots: evaluate when the engine is idle");
+    }
+    const std::vector<int32_t> & slots = *acquired;
     std::vector<cross_image> images;
     const auto release_all = [&] {
-        computing_.clear();
+        context_.self().wipe(seq); // NaN that it may have met must not stay
         context_.self().release(seq);
         for (const int32_t slot : slots) {
             context_.cross().release(slot);
         }
     };
-    computing_ = {cancelled.get()};
+    const computing_scope scope(computing_, {cancelled.get()});
     try {
         const std::vector<image_range> ranges = image_ranges(result.tokens, vocab_->image_token_id());
         for (size_t i = 0; i < request.images.size(); i++) {
-            const std::optional<int32_t> slot = context_.cross().take();
-            if (!slot) {
-                throw error(error_code::context_full,
-                            "other requests hold the image slots: evaluate when the engine is idle");
-            }
-            slots.push_back(*slot);
             vision_probe probe;
-            stop_if_off(context_.encode(request.images[i], *slot, &probe));
-            images.push_back(context_.locate(*slot, request.images[i].n_tiles, ranges[i]));
+            stop_if_off(context_.encode(request.images[i], slots[i], &probe) && !should_abort());
+            images.push_back(context_.locate(slots[i], request.images[i].n_tiles, ranges[i]));
             result.vision_features.push_back(std::move(probe.features));
             result.cross_states.push_back(std::move(probe.states));
         }
@@ -354,7 +373,7 @@ evaluation runner::evaluate(const evaluate_request & request, const cancel_flag 
             for (int32_t i = 0; i < n; i++) {
                 rows.push_back({result.tokens[size_t(pos + i)], pos + i, seq, cells[size_t(i)], true, &images});
             }
-            stop_if_off(context_.decode(rows));
+            stop_if_off(context_.decode(rows) && !should_abort());
             result.logits.insert(result.logits.end(), context_.logits().begin(), context_.logits().end());
         }
     } catch (...) {

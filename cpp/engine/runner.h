@@ -38,6 +38,8 @@ class runner {
     void fail_all(const error & cause);
 
   private:
+    class computing_scope;
+
     std::vector<int32_t> tokenize(const std::vector<prompt_part> & prompt,
                                   const std::vector<image_input> & images) const;
     int64_t cells_needed(const sequence & s) const;
@@ -52,6 +54,7 @@ class runner {
     void sample(sequence & s, const float * logits);
     void finish(sequence & s, finish_reason reason);
     void fail(sequence & s, const error & cause);
+    void forget_values(const sequence & s);
     void release(sequence & s);
     bool should_abort() const;
 

@@ -45,8 +45,11 @@ class sampler {
         void operator()(llama_sampler * s) const { llama_sampler_free(s); }
     };
 
+    void shift_below_zero();
+
     int64_t n_vocab_;
-    std::unique_ptr<llama_sampler, chain_deleter> chain_;
+    std::unique_ptr<llama_sampler, chain_deleter> penalties_;
+    std::unique_ptr<llama_sampler, chain_deleter> chain_; // the rest
     std::vector<llama_token_data> candidates_;
 };
 

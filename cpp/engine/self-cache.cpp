@@ -1,6 +1,7 @@
 #include "self-cache.h"
 
 #include "attention-mask.h"
+#include "cache-buffer.h"
 #include "error.h"
 
 #include <algorithm>
@@ -12,23 +13,17 @@ static int64_t round_up(int64_t value, int64_t multiple) {
 }
 
 self_cache::self_cache(const text_hparams & hp, ggml_backend_buffer_type_t buft, ggml_type type, int64_t n_cells)
-    : cells_(size_t(round_up(n_cells, padding))), n_free_(int64_t(cells_.size())), k_(size_t(hp.n_layer)),
-      v_(size_t(hp.n_layer)) {
+    : n_free_(round_up(n_cells, padding)), k_(size_t(hp.n_layer)), v_(size_t(hp.n_layer)) {
     ctx_.reset(ggml_init({size_t(2 * hp.n_layer + 1) * ggml_tensor_overhead(), nullptr, true}));
     for (int32_t il = 0; il < hp.n_layer; il++) {
         if (!hp.is_cross[size_t(il)]) {
-            k_[size_t(il)] = ggml_new_tensor_2d(ctx_.get(), type, hp.n_embd_kv(), int64_t(cells_.size()));
-            v_[size_t(il)] = ggml_new_tensor_2d(ctx_.get(), type, hp.n_embd_kv(), int64_t(cells_.size()));
+            k_[size_t(il)] = ggml_new_tensor_2d(ctx_.get(), type, hp.n_embd_kv(), n_free_);
+            v_[size_t(il)] = ggml_new_tensor_2d(ctx_.get(), type, hp.n_embd_kv(), n_free_);
         }
     }
-    buffer_.reset(ggml_backend_alloc_ctx_tensors_from_buft(ctx_.get(), buft));
-    if (!buffer_) {
-        throw error(error_code::out_of_memory,
-                    format("the self cache for %zu positions could not be allocated: use a smaller contextSize",
-                           cells_.size()));
-    }
-    // Free cells are masked, but a mask does not help against NaN: the memory must hold numbers.
-    ggml_backend_buffer_clear(buffer_.get(), 0);
+    buffer_ =
+        allocate_cache(ctx_.get(), buft, format("the cache for %lld positions", (long long) n_free_), "contextSize");
+    cells_.resize(size_t(n_free_));
 }
 
 size_t self_cache::n_bytes() const {
@@ -53,13 +48,30 @@ std::vector<int64_t> self_cache::take(int32_t seq, int32_t pos, int32_t n) {
 
 void self_cache::release(int32_t seq, int32_t first_pos) {
     for (cell & c : cells_) {
-        if (c.seq == seq && c.pos >= first_pos) {
+        if (c.seq >= 0 && c.seq == seq && c.pos >= first_pos) {
             c = {};
             n_free_++;
         }
     }
     while (n_used_end_ > 0 && cells_[size_t(n_used_end_ - 1)].seq < 0) {
         n_used_end_--;
+    }
+}
+
+void self_cache::wipe(int32_t seq) {
+    for (size_t first = 0; first < cells_.size(); first++) {
+        size_t end = first;
+        while (end < cells_.size() && cells_[end].seq >= 0 && cells_[end].seq == seq) {
+            end++;
+        }
+        for (const auto & tensors : {k_, v_}) {
+            for (ggml_tensor * tensor : tensors) {
+                if (tensor && end > first) {
+                    ggml_backend_tensor_memset(tensor, 0, first * tensor->nb[1], (end - first) * tensor->nb[1]);
+                }
+            }
+        }
+        first = end;
     }
 }
 

@@ -28,8 +28,11 @@ class self_cache {
     /** Takes n free cells for (seq, pos), (seq, pos+1), …; the lowest free ones. The caller has checked n_free(). */
     std::vector<int64_t> take(int32_t seq, int32_t pos, int32_t n);
 
-    /** Frees the cells of a sequence from a position on. */
+    /** Frees the cells of a sequence from a position on; the number of no sequence, -1, has none. */
     void release(int32_t seq, int32_t first_pos = 0);
+
+    /** Overwrites what a sequence wrote with zeros: a mask hides numbers, but not NaN. */
+    void wipe(int32_t seq);
 
     /** Cells to attend to: all that are in use, rounded up to `padding`. */
     int64_t n_kv() const;

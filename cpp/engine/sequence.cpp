@@ -68,6 +68,9 @@ void sequence::spend_credit() {
 }
 
 void sequence::grant(int64_t pieces) {
+    if (pieces <= 0) {
+        return;
+    }
     // Saturating: a reader that wants everything grants a very large number.
     credit_ = pieces > INT64_MAX - std::max<int64_t>(credit_, 0) ? INT64_MAX : credit_ + pieces;
     if (credit_ > 0 && state_ == phase::parked) {

@@ -64,6 +64,10 @@ static void tokenize_text(const llama_vocab * vocab, const std::string & text, s
     if (text.empty()) {
         return;
     }
+    if (text.size() > size_t(INT32_MAX)) {
+        throw error(error_code::invalid_option,
+                    format("the text has %zu bytes, the limit is %d", text.size(), INT32_MAX));
+    }
     const size_t first = out.size();
     out.resize(first + text.size()); // a byte-level vocabulary never makes more tokens than bytes
     const int32_t n = llama_tokenize(vocab, text.data(), int32_t(text.size()), out.data() + first, int32_t(text.size()),
