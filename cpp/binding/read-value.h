@@ -19,9 +19,7 @@ template <typename F> Napi::Value guarded(Napi::Env env, F && body) {
     try {
         return body();
     } catch (const std::exception & e) {
-        if (!env.IsExceptionPending()) { // a getter of the caller's may have thrown first: that one tells more
-            to_js_error(env, e).ThrowAsJavaScriptException();
-        }
+        call_error(env, e).ThrowAsJavaScriptException();
         return env.Undefined();
     }
 }
@@ -55,15 +53,21 @@ inline double read_number(Napi::Value value, const std::string & what) {
     return number;
 }
 
-/** An integer that T and a JavaScript number can both hold. */
-template <typename T> T read_integer(Napi::Value value, const std::string & what) {
+/** An integer from low to high. */
+inline double read_integer_in(Napi::Value value, const std::string & what, double low, double high) {
     const double number = read_number(value, what);
-    const double low    = std::max(double(std::numeric_limits<T>::min()), -9007199254740991.0);
-    const double high   = std::min(double(std::numeric_limits<T>::max()), 9007199254740991.0);
     if (std::trunc(number) != number || number < low || number > high) {
         refuse(format("%s is %g, but must be an integer from %.0f to %.0f", what.c_str(), number, low, high));
     }
-    return T(number);
+    return number;
+}
+
+/** An integer that T and a JavaScript number can both hold. */
+template <typename T> T read_integer(Napi::Value value, const std::string & what) {
+    constexpr double largest = 9007199254740991.0; // 2^53 - 1
+    const double low         = std::max(double(std::numeric_limits<T>::min()), -largest);
+    const double high        = std::min(double(std::numeric_limits<T>::max()), largest);
+    return T(read_integer_in(value, what, low, high));
 }
 
 inline Napi::Object read_object(Napi::Value value, const std::string & what) {
@@ -88,12 +92,17 @@ template <typename T, typename F> std::vector<T> read_list(Napi::Value value, co
     return result;
 }
 
-/** Copies the bytes of a Uint8Array or Buffer. */
-inline std::vector<uint8_t> read_bytes(Napi::Value value, const std::string & what) {
+/** A Uint8Array or Buffer itself, not a copy: whoever reads its bytes later must keep it alive and unchanged. */
+inline Napi::Uint8Array read_uint8_array(Napi::Value value, const std::string & what) {
     if (value.IsEmpty() || !value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
         refuse(what + " must be a Uint8Array");
     }
-    const auto bytes = value.As<Napi::Uint8Array>();
+    return value.As<Napi::Uint8Array>();
+}
+
+/** Copies the bytes of a Uint8Array or Buffer. */
+inline std::vector<uint8_t> read_bytes(Napi::Value value, const std::string & what) {
+    const Napi::Uint8Array bytes = read_uint8_array(value, what);
     return {bytes.Data(), bytes.Data() + bytes.ByteLength()};
 }
 

@@ -2,8 +2,8 @@
 
 #include "image-resize.h"
 #include "promise-worker.h"
+#include "read-value.h"
 
-#include <cmath>
 #include <cstring>
 
 namespace bllossom {
@@ -25,64 +25,44 @@ struct tile_request {
     int32_t tile           = 0;
 };
 
-int32_t read_integer(const Napi::Value & value, const char * name, int32_t max) {
-    // A getter that threw leaves an empty value behind.
-    const double number = !value.IsEmpty() && value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
-    if (!(number >= 1 && number <= max) || number != std::floor(number)) {
-        const std::string seen = std::isnan(number) ? std::string("no number") : format("%g", number);
-        throw error(
-            error_code::invalid_option,
-            format("tileImage: expected an integer from 1 to %d for %s but received %s", max, name, seen.c_str()));
-    }
-    return int32_t(number);
-}
-
-Napi::Object read_object(const Napi::Value & value, const char * name) {
-    if (!value.IsObject()) {
-        throw error(error_code::invalid_option, format("tileImage: expected an object for %s", name));
-    }
-    return value.As<Napi::Object>();
+int32_t read_side(const Napi::Value & value, const char * name, int32_t max) {
+    return int32_t(read_integer_in(value, std::string("tileImage: ") + name, 1, max));
 }
 
 void check(const tile_request & r, size_t n_bytes) {
     if (int64_t(n_bytes) != int64_t(r.width) * r.height * 3) {
-        throw error(error_code::invalid_option,
-                    format("tileImage: %d x %d pixels need %lld bytes of rgb but received %zu", r.width, r.height,
-                           (long long) r.width * r.height * 3, n_bytes));
+        refuse(format("tileImage: %d x %d pixels need %lld bytes of rgb but received %zu", r.width, r.height,
+                      (long long) r.width * r.height * 3, n_bytes));
     }
     if (r.rows * r.cols > max_tiles) {
-        throw error(error_code::invalid_option,
-                    format("tileImage: the canvas has %d x %d tiles; the limit is %d", r.rows, r.cols, max_tiles));
+        refuse(format("tileImage: the canvas has %d x %d tiles; the limit is %d", r.rows, r.cols, max_tiles));
     }
     if (int64_t(r.rows) * r.cols * r.tile * r.tile * 3 > max_canvas_bytes) {
-        throw error(error_code::invalid_option,
-                    format("tileImage: %d x %d tiles of %d pixels need more than %lld bytes", r.rows, r.cols, r.tile,
-                           (long long) max_canvas_bytes));
+        refuse(format("tileImage: %d x %d tiles of %d pixels need more than %lld bytes", r.rows, r.cols, r.tile,
+                      (long long) max_canvas_bytes));
     }
     if (r.resized_width > r.cols * r.tile || r.resized_height > r.rows * r.tile) {
-        throw error(error_code::invalid_option,
-                    format("tileImage: %d x %d pixels do not fit a canvas of %d x %d", r.resized_width,
-                           r.resized_height, r.cols * r.tile, r.rows * r.tile));
+        refuse(format("tileImage: %d x %d pixels do not fit a canvas of %d x %d", r.resized_width, r.resized_height,
+                      r.cols * r.tile, r.rows * r.tile));
     }
     if (int64_t(r.resized_width) * r.height * 3 > max_pass_bytes) {
-        throw error(error_code::invalid_option,
-                    format("tileImage: widening %d x %d to %d x %d needs more than %lld bytes", r.width, r.height,
-                           r.resized_width, r.resized_height, (long long) max_pass_bytes));
+        refuse(format("tileImage: widening %d x %d to %d x %d needs more than %lld bytes", r.width, r.height,
+                      r.resized_width, r.resized_height, (long long) max_pass_bytes));
     }
 }
 
 tile_request read_request(const Napi::CallbackInfo & info) {
-    const Napi::Object resized = read_object(info[3], "resized");
-    const Napi::Object canvas  = read_object(info[4], "canvas");
+    const Napi::Object resized = read_object(info[3], "tileImage: resized");
+    const Napi::Object canvas  = read_object(info[4], "tileImage: canvas");
 
     tile_request r;
-    r.width          = read_integer(info[1], "width", max_side);
-    r.height         = read_integer(info[2], "height", max_side);
-    r.resized_width  = read_integer(resized.Get("width"), "resized.width", max_tiles * max_tile);
-    r.resized_height = read_integer(resized.Get("height"), "resized.height", max_tiles * max_tile);
-    r.rows           = read_integer(canvas.Get("rows"), "canvas.rows", max_tiles);
-    r.cols           = read_integer(canvas.Get("cols"), "canvas.cols", max_tiles);
-    r.tile           = read_integer(canvas.Get("tile"), "canvas.tile", max_tile);
+    r.width          = read_side(info[1], "width", max_side);
+    r.height         = read_side(info[2], "height", max_side);
+    r.resized_width  = read_side(resized.Get("width"), "resized.width", max_tiles * max_tile);
+    r.resized_height = read_side(resized.Get("height"), "resized.height", max_tiles * max_tile);
+    r.rows           = read_side(canvas.Get("rows"), "canvas.rows", max_tiles);
+    r.cols           = read_side(canvas.Get("cols"), "canvas.cols", max_tiles);
+    r.tile           = read_side(canvas.Get("tile"), "canvas.tile", max_tile);
     return r;
 }
 
@@ -110,12 +90,6 @@ Napi::Promise start(Napi::Env env, const tile_request & request, Napi::Uint8Arra
         [owner] { owner->Reset(); });
 }
 
-Napi::Value rejected(Napi::Env env, const error & failure) {
-    const auto deferred = Napi::Promise::Deferred::New(env);
-    deferred.Reject(to_js_error(env, failure).Value());
-    return deferred.Promise();
-}
-
 } // namespace
 
 Napi::Value tile_image(const Napi::CallbackInfo & info) {
@@ -123,17 +97,11 @@ Napi::Value tile_image(const Napi::CallbackInfo & info) {
     try {
         // The numbers first: a getter among them could detach rgb between its check and its use.
         const tile_request request = read_request(info);
-        if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
-            throw error(error_code::invalid_option, "tileImage: expected a Uint8Array for rgb");
-        }
-        const auto rgb = info[0].As<Napi::Uint8Array>();
+        const Napi::Uint8Array rgb = read_uint8_array(info[0], "tileImage: rgb");
         check(request, rgb.ByteLength());
         return start(env, request, rgb);
-    } catch (const error & failure) {
-        if (env.IsExceptionPending()) { // a getter threw
-            env.GetAndClearPendingException();
-        }
-        return rejected(env, failure);
+    } catch (const std::exception & e) {
+        return rejected(env, e);
     }
 }
 
