@@ -25,8 +25,9 @@ Napi::Error call_error(Napi::Env env, const std::exception & e) {
 }
 
 Napi::Promise rejected(Napi::Env env, const std::exception & e) {
-    auto deferred = Napi::Promise::Deferred::New(env);
-    deferred.Reject(call_error(env, e).Value());
+    const Napi::Error reason = call_error(env, e); // first: while an exception is pending no promise can be made
+    const auto deferred      = Napi::Promise::Deferred::New(env);
+    deferred.Reject(reason.Value());
     return deferred.Promise();
 }
 

@@ -106,16 +106,14 @@ describe('tileImage', () => {
     });
   });
 
-  test('rejects when a getter throws, and survives one that detaches the pixels', async () => {
+  test('rejects with what a getter throws, and survives one that detaches the pixels', async () => {
     const throwing = {
       height: 3,
       get width(): number {
         throw new Error('from a getter');
       },
     };
-    await expect(tileImage(rgb, 2, 3, throwing, { rows: 1, cols: 1, tile: 4 })).rejects.toMatchObject({
-      code: 'ERR_INVALID_OPTION',
-    });
+    await expect(tileImage(rgb, 2, 3, throwing, { rows: 1, cols: 1, tile: 4 })).rejects.toThrow('from a getter');
     const victim = new Uint8Array(18);
     const detaching = {
       height: 3,
