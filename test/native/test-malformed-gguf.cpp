@@ -4,13 +4,12 @@
 //   test-malformed-gguf --share 1      every case of the generator (tens of thousands)
 //   test-malformed-gguf --only TEXT    the cases whose name contains TEXT, with their messages
 
+#include "backend.h"
 #include "error.h"
-#include "gguf-file.h"
-#include "model.h"
 #include "support/malformed.h"
+#include "support/run-model.h"
 #include "support/temp-dir.h"
 #include "support/tiny-model.h"
-#include "vocab-check.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -18,7 +17,7 @@
 #include <map>
 
 #include <fcntl.h>
-#include <llama.h>
+#include <ggml.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,36 +36,11 @@ struct options {
     std::string only;
 };
 
-/** Loads the vocabulary and the model. Throws `error`. */
-void run_model(const backend_set & backends, const std::string & path) {
-    const gguf_file file(path);
-    gguf_context_ptr metadata = make_vocab_metadata(file);
-    auto params               = llama_model_default_params();
-    params.vocab_only         = true;
-    llama_model * vocab_model = llama_model_init_from_user(metadata.get(), nullptr, nullptr, params);
-    if (vocab_model == nullptr) {
-        throw error(error_code::model_format, "libllama refused the vocabulary");
-    }
-    const llama_vocab * vocab = llama_model_get_vocab(vocab_model);
-    const std::string text    = "Hello, the \xed\x95\x9c\xea\xb5\xad\n";
-    llama_token tokens[256];
-    const int32_t n = llama_tokenize(vocab, text.data(), int32_t(text.size()), tokens, 256, true, false);
-    for (int32_t i = 0; i < n; i++) {
-        char piece[2048];
-        llama_token_to_piece(vocab, tokens[i], piece, sizeof(piece), 0, true);
-    }
-    llama_model_free(vocab_model);
-
-    load_options load;
-    load.path = path;
-    load_model(backends, load);
-}
-
 /** In the child: ends the process with what happened. */
-[[noreturn]] void run_and_exit(const backend_set & backends, const std::string & path, bool verbose) {
+[[noreturn]] void run_and_exit(const std::string & path, bool verbose) {
     alarm(time_limit_seconds);
     try {
-        run_model(backends, path);
+        tiny::run_model(path);
         _exit(ran);
     } catch (const error & e) {
         if (verbose) {
@@ -102,7 +76,9 @@ result judge(int status) {
 
 class campaign {
   public:
-    explicit campaign(const options & o) : options_(o), backends_("cpu", 1) {}
+    explicit campaign(const options & o) : options_(o) {
+        init_backends(); // once, not in every child
+    }
 
     void run(const tiny::gguf_image & good, const std::string & title, uint32_t seed, double share) {
         expect_sound(good, title);
@@ -177,7 +153,7 @@ class campaign {
             if (options_.only.empty()) {
                 dup2(open(dir_.file("log").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600), STDERR_FILENO);
             }
-            run_and_exit(backends_, path, !options_.only.empty());
+            run_and_exit(path, !options_.only.empty());
         }
         int status = 0;
         rusage usage{};
@@ -188,7 +164,6 @@ class campaign {
     }
 
     const options & options_;
-    const backend_set backends_;
     const temp_dir dir_;
 
     std::map<std::string, std::map<std::string, int>> table_;
