@@ -82,15 +82,21 @@ generate_request greedy(std::vector<prompt_part> prompt) {
 
 } // namespace
 
-void run_model(const std::string & path) {
+context_options small_context() {
+    context_options context;
+    context.n_ctx    = 64;
+    context.n_batch  = 16;
+    context.n_images = 1;
+    return context;
+}
+
+void run_model(const std::string & path, const context_options & context) {
     engine_options options;
-    options.path             = path;
-    options.device           = "cpu";
-    options.n_threads        = 1;
-    options.n_seq_max        = 2;
-    options.context.n_ctx    = 64;
-    options.context.n_batch  = 16;
-    options.context.n_images = 1;
+    options.path      = path;
+    options.device    = "cpu";
+    options.n_threads = 1;
+    options.n_seq_max = 2;
+    options.context   = context;
 
     session s;
     s.get().load(1, options);
