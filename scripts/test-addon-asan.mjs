@@ -6,7 +6,7 @@
 //
 // The sanitizer's runtime must come first in the process, so it is preloaded, with libstdc++ beside it so that
 // exceptions inside the addon are seen. Only the test processes get it. Leaks are the C++ tests' matter: what V8 keeps
-// until the end would drown ours.
+// until the end would drown ours. The quarantine of freed memory is kept small: tests watch how a process grows.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -18,9 +18,15 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const addon = path.join(root, 'build-asan', 'RelWithDebInfo', 'bllossom.node');
 
 /** Where untrusted bytes reach native code. */
-const defaultTests = ['malformed-images', 'malformed-gguf', 'image', 'gguf-writer', 'convert', 'convert-failures', 'generate'].map(
-  (name) => `test/addon/${name}.test.ts`,
-);
+const defaultTests = [
+  'malformed-images',
+  'malformed-gguf',
+  'image',
+  'gguf-writer',
+  'convert',
+  'convert-failures',
+  'generate',
+].map((name) => `test/addon/${name}.test.ts`);
 
 function runtimeLibrary(name) {
   const { stdout, error } = spawnSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' });
@@ -41,7 +47,7 @@ function environment(folder) {
   return {
     ...process.env,
     LD_PRELOAD: [runtimeLibrary('libasan.so'), runtimeLibrary('libstdc++.so')].join(' '),
-    ASAN_OPTIONS: 'detect_leaks=0',
+    ASAN_OPTIONS: 'detect_leaks=0:quarantine_size_mb=64',
     UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
     NODE_BLLOSSOM_PREBUILD: folder,
   };
