@@ -13,6 +13,9 @@ static constexpr int64_t default_n_ctx    = 8192;
 static constexpr int32_t default_n_batch  = 512;
 static constexpr int32_t default_n_images = 4;
 
+// Of the available memory, the part that a graph's results may take; ggml's work buffers need the rest.
+static constexpr double compute_memory_share = 0.8;
+
 /** Upper bound of the nodes of one graph: a few dozen per layer. */
 static size_t max_nodes(const hparams & hp) {
     const size_t n_layers = size_t(hp.text.n_layer + hp.vision.n_layer + hp.vision.n_global_layer);
@@ -61,31 +64,57 @@ context::context(std::shared_ptr<const model> m, const backend_set & backends, c
     reserve();
 }
 
+/**
+ * Checks the memory that a graph needs before any is taken: the system promises more than it has and kills the process
+ * later. A graph is spent by being measured.
+ */
+static void check_compute_memory(ggml_backend_sched_t sched, ggml_cgraph * gf) {
+    std::vector<size_t> needed(size_t(ggml_backend_sched_get_n_backends(sched)));
+    ggml_backend_sched_reserve_size(sched, gf, needed.data());
+    ggml_backend_sched_reset(sched);
+    for (size_t i = 0; i < needed.size(); i++) {
+        ggml_backend_t backend = ggml_backend_sched_get_backend(sched, int(i));
+        if (!ggml_backend_buft_is_host(ggml_backend_get_default_buffer_type(backend))) {
+            continue; // a device refuses what it does not have
+        }
+        const auto usable = size_t(double(available_memory()) * compute_memory_share);
+        if (needed[i] > usable) {
+            throw error(error_code::out_of_memory,
+                        format("computing needs %zu MiB, %zu MiB are available: use a smaller batchSize or contextSize",
+                               needed[i] >> 20, usable >> 20));
+        }
+    }
+}
+
 void context::reserve() {
     const size_t n_nodes = max_nodes(model_->hp);
-    const auto measure   = [&](ggml_cgraph * gf) {
-        if (!ggml_backend_sched_reserve(sched_.get(), gf)) {
+    const auto measure   = [&](const std::function<void(graph_builder &)> & build) {
+        {
+            graph_builder graph(graph_memory_, n_nodes);
+            build(graph);
+            check_compute_memory(sched_.get(), graph.gf);
+        }
+        graph_builder graph(graph_memory_, n_nodes);
+        build(graph);
+        if (!ggml_backend_sched_reserve(sched_.get(), graph.gf)) {
             throw error(error_code::out_of_memory,
                           "the memory for computing could not be allocated: use a smaller batchSize or contextSize");
         }
     };
-    {
-        graph_builder graph(graph_memory_, n_nodes);
+    measure([&](graph_builder & graph) {
         vision_inputs inputs;
         const vision_outputs outputs = build_vision(graph.ctx.get(), *model_, 1, inputs);
         build_cross_kv(graph.ctx.get(), graph.gf, *model_, *cross_, outputs.states, 0);
-        measure(graph.gf);
-    }
-    text_shape shape;
-    shape.n_rows        = options_.n_batch;
-    shape.n_outputs     = 1;
-    shape.n_kv          = self_->n_cells();
-    shape.n_cross_cells = cross_->n_slots() * cross_->slot_cells();
-
-    graph_builder graph(graph_memory_, n_nodes);
-    text_inputs inputs;
-    build_text(graph.ctx.get(), graph.gf, *model_, *self_, *cross_, shape, inputs);
-    measure(graph.gf);
+    });
+    measure([&](graph_builder & graph) {
+        text_shape shape;
+        shape.n_rows        = options_.n_batch;
+        shape.n_outputs     = 1;
+        shape.n_kv          = self_->n_cells();
+        shape.n_cross_cells = cross_->n_slots() * cross_->slot_cells();
+        text_inputs inputs;
+        build_text(graph.ctx.get(), graph.gf, *model_, *self_, *cross_, shape, inputs);
+    });
 }
 
 memory_use context::memory() const {

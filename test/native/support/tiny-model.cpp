@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <random>
 
 #include <ggml-cpp.h>
@@ -40,13 +41,26 @@ class writer {
         tokenizer();
         text_tensors();
         vision_tensors();
-        if (!gguf_write_to_file(gguf_.get(), path.c_str(), false)) {
+        write_file(path);
+    }
+
+  private:
+    /** Header, then each tensor's bytes, padded. gguf_write_to_file would hand an empty array to fwrite as null. */
+    void write_file(const std::string & path) const {
+        const size_t alignment = gguf_get_alignment(gguf_.get());
+        std::vector<char> bytes(gguf_get_meta_size(gguf_.get()));
+        gguf_get_meta_data(gguf_.get(), bytes.data());
+        for (const auto & tensor : storage_) {
+            bytes.insert(bytes.end(), tensor.begin(), tensor.end());
+            bytes.resize((bytes.size() + alignment - 1) / alignment * alignment);
+        }
+        std::ofstream out(path, std::ios::binary);
+        if (!out.write(bytes.data(), std::streamsize(bytes.size())).flush()) {
             fprintf(stderr, "cannot write %s\n", path.c_str());
             exit(1);
         }
     }
 
-  private:
     // --- metadata --------------------------------------------------------------------------------------------
 
     void u32(const char * key, int64_t value) { gguf_set_val_u32(gguf_.get(), key, uint32_t(value)); }
