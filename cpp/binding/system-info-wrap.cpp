@@ -2,20 +2,17 @@
 
 #include "backend.h"
 #include "read-value.h"
-
-#include <ggml.h>
-#include <llama.h>
+#include "system-info.h"
 
 namespace bllossom {
 
 Napi::Value system_info(const Napi::CallbackInfo & info) {
     const Napi::Env env = info.Env();
     return guarded(env, [&]() -> Napi::Value {
-        init_backends();
         Napi::Object o = Napi::Object::New(env);
         o.Set("llamaVersion", BLLOSSOM_LLAMA_VERSION);
-        o.Set("ggmlVersion", ggml_version());
-        o.Set("cpuFeatures", llama_print_system_info());
+        o.Set("ggmlVersion", ggml_version_text());
+        o.Set("cpuFeatures", cpu_features());
 
         const std::vector<device_info> devices = list_devices();
         Napi::Array list                       = Napi::Array::New(env, devices.size());

@@ -19,6 +19,8 @@
 #include <sched.h>
 #endif
 
+#include <llama.h>
+
 namespace bllossom {
 
 namespace {
@@ -180,6 +182,15 @@ int32_t physical_cores() {
     const double quota = std::ceil(cpu_quota());
     const auto cores   = double(usable_cores());
     return std::max(1, int32_t(std::min(cores, quota)));
+}
+
+std::string ggml_version_text() {
+    return ggml_version();
+}
+
+std::string cpu_features() {
+    init_backends();
+    return llama_print_system_info();
 }
 
 } // namespace bllossom

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace bllossom {
 
@@ -11,5 +12,11 @@ size_t total_memory();
 
 /** Physical cores that this process may run on, at most what its cgroup's CPU quota pays for; at least 1. */
 int32_t physical_cores();
+
+/** E.g. "0.25.1". */
+std::string ggml_version_text();
+
+/** What the CPU backend computes with, e.g. "AVX512 = 1 | FMA = 1". */
+std::string cpu_features();
 
 } // namespace bllossom
