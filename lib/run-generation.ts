@@ -79,7 +79,8 @@ export async function runGeneration(
     tokensPerSecond: rate(stats.generatedTokens, generationTime),
     timeToFirstToken: (submitted - start) / 1000 + stats.timeToFirstToken,
     promptTokensPerSecond: rate(stats.promptTokens, stats.promptTime),
-    decodeTokensPerSecond: rate(stats.generatedTokens, stats.decodeTime),
+    // from the first token to the last, so one token less
+    decodeTokensPerSecond: rate(stats.generatedTokens - 1, stats.decodeTime),
     imageEncodeTime: stats.encodeTime,
     finishReason: reason,
     seed: parameters.seed,
