@@ -14,7 +14,7 @@ export function findGoldenFolders(root) {
     .filter((folder) => existsSync(path.join(folder, 'goldens.json')));
 }
 
-/** { name, checkpoint, intermediates, images: Map, cases, tensor(name) } with absolute paths. */
+/** { name, checkpoint, intermediates, leastCosine, images: Map, cases, tensor(name) } with absolute paths. */
 export function readGoldenFolder(folder) {
   const manifest = JSON.parse(readFileSync(path.join(folder, 'goldens.json'), 'utf8'));
   if (manifest.format !== FORMAT) {
@@ -25,6 +25,7 @@ export function readGoldenFolder(folder) {
     name: path.basename(folder),
     checkpoint: path.join(folder, manifest.checkpoint),
     intermediates: manifest.intermediates,
+    leastCosine: manifest.least_cosine ?? {},
     images: new Map(manifest.images.map((image) => [image.name, { ...image, file: path.join(folder, image.file) }])),
     cases: manifest.cases,
     tensor,

@@ -143,7 +143,12 @@ def images_seen(inputs: dict, length: int) -> list[list[int]]:
 
 
 @torch.no_grad()
-def make(path: Path, config: Configuration, seed: int, cases: list[Case], intermediates: str = "entering") -> None:
+# Of the named configurations, whose weights are calm enough to judge by; a random model may amplify rounding more.
+LEAST_COSINE = {"Q8_0": 0.999}
+
+
+def make(path: Path, config: Configuration, seed: int, cases: list[Case], intermediates: str = "entering",
+         least_cosine: dict[str, float] | None = None) -> None:
     """Writes the golden folder `path`, replacing what is there."""
     folder = Folder(path, config, seed, intermediates)
     manifest = {
@@ -153,6 +158,7 @@ def make(path: Path, config: Configuration, seed: int, cases: list[Case], interm
         "checkpoint": "checkpoint",
         "tensors": "goldens.safetensors",
         "intermediates": intermediates,
+        **({"least_cosine": least_cosine} if least_cosine else {}),
         "versions": versions(),
         "images": [folder.add_image(name) for name in config.images],
         "cases": [folder.add_case(case) for case in cases],

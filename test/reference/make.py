@@ -24,7 +24,7 @@ def make_goldens(args: argparse.Namespace) -> None:
     else:
         for name in args.names or configurations.NAMED:
             goldens.make((args.out or FIXTURES / "goldens") / name, configurations.NAMED[name], args.seed or 1,
-                         cases.NAMED[name], args.intermediates)
+                         cases.NAMED[name], args.intermediates, goldens.LEAST_COSINE)
         return
     goldens.make(out, config, seed, cases.ALL, args.intermediates)
 
