@@ -142,11 +142,11 @@ def images_seen(inputs: dict, length: int) -> list[list[int]]:
     return [[j for j, tiles in enumerate(token) if any(tiles)] for token in inputs["cross_attention_mask"][0].tolist()]
 
 
-@torch.no_grad()
 # Of the named configurations, whose weights are calm enough to judge by; a random model may amplify rounding more.
 LEAST_COSINE = {"Q8_0": 0.999}
 
 
+@torch.no_grad()
 def make(path: Path, config: Configuration, seed: int, cases: list[Case], intermediates: str = "entering",
          least_cosine: dict[str, float] | None = None) -> None:
     """Writes the golden folder `path`, replacing what is there."""
