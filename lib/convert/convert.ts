@@ -1,3 +1,5 @@
+import { realpath, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { InvalidOptionError, toBllossomError } from '../errors.js';
 import type { NativeGgufWriter } from '../native/binding.js';
 import { loadNative } from '../native/load.js';
@@ -57,6 +59,7 @@ export async function convertCheckpoint(options: ConversionOptions): Promise<Con
   checkOptions(type, intermediates, threads);
   const started = performance.now();
   const files = typeof source === 'string' ? await openCheckpointFolder(source) : source;
+  if (typeof source === 'string') await checkOutput(source, output);
   const checkpoint = await openCheckpoint(files);
   try {
     const { metadata, plan } = planConversion(checkpoint, type, intermediates);
@@ -93,6 +96,15 @@ function checkOptions(type: string, intermediates: string, threads: number): voi
   }
   if (!Number.isSafeInteger(threads) || threads < 0 || threads > 1024) {
     throw new InvalidOptionError(`threads is ${threads}; it must be an integer from 0 to 1024`);
+  }
+}
+
+/** An old GGUF file may be replaced; a file of the checkpoint would be lost. */
+async function checkOutput(source: string, output: string): Promise<void> {
+  const old = await stat(output).catch(() => undefined);
+  if (!old?.isFile() || output.toLowerCase().endsWith('.gguf')) return;
+  if ((await realpath(dirname(output))) === (await realpath(source))) {
+    throw new InvalidOptionError(`output is ${output}, a file of the checkpoint; name one that ends in .gguf`);
   }
 }
 

@@ -19,6 +19,18 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const run = (options: Partial<ConversionOptions> = {}) =>
   convertCheckpoint({ source, output, type: 'F32', ...options });
 
+test('a file of the checkpoint is never replaced', async () => {
+  await writeTinyCheckpoint(source);
+  for (const name of await readdir(source)) {
+    const before = await readFile(join(source, name));
+    await expect(run({ output: join(folder, '.', 'checkpoint', name) })).rejects.toThrow(/a file of the checkpoint/);
+    expect(await readFile(join(source, name))).toEqual(before);
+  }
+  await writeFile(join(source, 'old.gguf'), 'an old one');
+  await run({ output: join(source, 'old.gguf') });
+  expect((await readFile(join(source, 'old.gguf'))).toString('latin1', 0, 4)).toBe('GGUF');
+});
+
 describe('a checkpoint is refused when', () => {
   const rename = (from: string, to: string) =>
     new Map([...tinyTensors()].map(([name, tensor]) => [name === from ? to : name, tensor]));
