@@ -178,7 +178,21 @@ describe('a bad call is refused:', () => {
   test('an unknown type', async () => {
     await expect(run({ type: 'Q3' as 'F32' })).rejects.toMatchObject({
       code: 'ERR_INVALID_OPTION',
-      message: expect.stringMatching(/type is "Q3"; use one of F32, F16, BF16, Q8_0, Q4_K_M/),
+      message: expect.stringMatching(/one of "F32", "F16", "BF16", "Q8_0", "Q4_K_M" for type but received "Q3"/),
+    });
+  });
+
+  test.each([
+    ['no options', undefined, /source/],
+    ['a misspelt option', { source: 'x', output: 'y', tpye: 'F32' }, /Unknown option "tpye"/],
+    ['a source that reads nothing', { source: 5, output: 'y' }, /source.*5/],
+    ['no output', { source: 'x' }, /output.*undefined/],
+    ['a signal that is none', { source: 'x', output: 'y', signal: {} }, /signal/],
+  ])('%s', async (_, options, message) => {
+    const conversion = convertCheckpoint(options as unknown as ConversionOptions);
+    await expect(conversion).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringMatching(message),
     });
   });
 
