@@ -152,7 +152,7 @@ export const SCHEMA: { [S in SectionName]: { [K in keyof ConfigSections[S]]: Fie
         return fail(name, '"auto" or an integer from 0 to 1000', value);
       },
     },
-    threads: optional(integer(0, { min: 1, max: 1024 })),
+    threads: optional(integer(0, { min: 1, max: 512 })), // ggml's limit
     contextSize: optional(integer(0, { min: 8, max: 1 << 20 })),
     maxBatchSize: optional(integer(0, { min: 1, max: 256 })),
     maxImages: optional(integer(0, { min: 1, max: 256 })),

@@ -2,7 +2,7 @@
 
 import { checkFunction, checkOptions, checkSignal } from './check.js';
 import { Config } from './config.js';
-import { BllossomError, ModelNotLoadedError, toBllossomError } from './errors.js';
+import { CancelledError, ModelNotLoadedError, toBllossomError } from './errors.js';
 import { locateModel } from './model-path.js';
 import type { NativeLoadOptions, NativeMemory, NativeModelInfo } from './native/binding.js';
 import { Engine } from './native/engine.js';
@@ -51,6 +51,7 @@ export class ModelManager {
   lastError: Error | null = null;
   #model: LoadedModel | null = null;
   #loading: Promise<boolean> | null = null;
+  #unloading: Promise<void> | null = null;
 
   constructor(config: Config = new Config()) {
     this.config = config;
@@ -81,7 +82,7 @@ export class ModelManager {
 
   /**
    * Loads the model of the configuration: `model.path`, else `model.name` in `paths.cacheDir`. A load under way is
-   * joined, a loaded model kept.
+   * joined (and is its first caller's to follow and to abort), a loaded model kept, an unloading waited for.
    *
    * @returns false on failure; the typed reason is in `lastError`
    * @throws InvalidArgumentError on wrong options
@@ -90,6 +91,7 @@ export class ModelManager {
     const { onProgress, signal } = checkOptions('options', options, ['onProgress', 'signal']);
     if (onProgress !== undefined) checkFunction('onProgress', onProgress);
     if (signal !== undefined) checkSignal('signal', signal);
+    while (this.#unloading) await this.#unloading;
     if (this.#model) return true;
     this.#loading ??= this.#load({ onProgress, signal }).finally(() => {
       this.#loading = null;
@@ -97,13 +99,12 @@ export class ModelManager {
     return this.#loading;
   }
 
-  /** Frees the model; open generations reject with `ClosedError`. */
-  async unloadModel(): Promise<void> {
-    await this.#loading;
-    const engine = this.#model?.engine;
-    this.#model = null;
-    if (!engine) return;
-    await engine.unload().finally(() => engine.close());
+  /** Frees the model, once a load under way has ended; open generations reject with `ClosedError`. */
+  unloadModel(): Promise<void> {
+    this.#unloading ??= this.#unload().finally(() => {
+      this.#unloading = null;
+    });
+    return this.#unloading;
   }
 
   /** Frees image states and scratch memory but keeps the model. */
@@ -170,11 +171,24 @@ export class ModelManager {
       return true;
     } catch (error) {
       engine?.close();
-      const given = options.signal?.aborted && error === options.signal.reason && error instanceof Error;
-      this.lastError = given || error instanceof BllossomError ? error : toBllossomError(error);
+      this.lastError = loadError(error, options.signal);
       return false;
     }
   }
+
+  async #unload(): Promise<void> {
+    await this.#loading;
+    const engine = this.#model?.engine;
+    this.#model = null;
+    if (!engine) return;
+    await engine.unload().finally(() => engine.close());
+  }
+}
+
+/** The signal's own reason where it is an error; a reason of another kind becomes the cause of a `CancelledError`. */
+function loadError(error: unknown, signal: AbortSignal | undefined): Error {
+  if (!signal?.aborted || error !== signal.reason) return toBllossomError(error);
+  return error instanceof Error ? error : new CancelledError('Loading was cancelled', { cause: error });
 }
 
 function toNativeOptions({ model, hardware }: Config, path: string): NativeLoadOptions {

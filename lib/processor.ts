@@ -1,11 +1,14 @@
 /** Everything between people's input and the model's: tokens, chat template, image tiles. */
 
 import { type ChatMessage, ChatTemplate, type ChatTemplateOptions } from './chat-template.js';
-import { checkString, fail } from './check.js';
+import { checkInteger, checkString, fail } from './check.js';
 import type { ImageSource } from './image/decode.js';
 import type { PreparedImage } from './image/prepare.js';
 import type { NativeBinding, NativeModelInfo, NativePromptPart } from './native/binding.js';
 import type { Engine } from './native/engine.js';
+
+/** Ids cross the binding as i32, which would wrap anything else. */
+const I32 = { min: 0, max: 0x7fff_ffff };
 
 export class Processor {
   readonly #engine: Engine;
@@ -30,7 +33,7 @@ export class Processor {
 
   detokenize(tokens: Int32Array | readonly number[]): string {
     if (!(tokens instanceof Int32Array) && !Array.isArray(tokens)) fail('tokens', 'an Int32Array or array', tokens);
-    return this.#engine.detokenize(Int32Array.from(tokens));
+    return this.#engine.detokenize(Int32Array.from(tokens, (token, i) => checkInteger(`tokens[${i}]`, token, I32)));
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Answers about pictures. */
 
+import { abortable } from './abortable.js';
 import type { ChatMessage } from './chat-template.js';
 import { checkText } from './check.js';
 import type { Config } from './config.js';
@@ -38,8 +39,7 @@ export class VisionGenerator {
       const messages: ChatMessage[] = [{ role: 'user', content: [{ type: 'image' }, { type: 'text', text: prompt }] }];
       if (given.systemMessage) messages.unshift({ role: 'system', content: given.systemMessage });
       const rendered = model.processor.applyChatTemplate(messages, { dateString: given.dateString });
-      const prepared = await model.processor.prepareImage(image);
-      control.signal.throwIfAborted();
+      const prepared = await abortable(model.processor.prepareImage(image), control.signal);
       const { width, height, ...native } = prepared;
       const job = { prompt: rendered, images: [native], parameters, start };
       return { ...(await runGeneration(model, job, control)), imageSize: [width, height] };

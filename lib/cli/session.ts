@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError as InvalidCliArgument, Option } from 'commander';
+import { resolveParameters } from '../generation-parameters.js';
 import {
   CancelledError,
   Config,
@@ -30,7 +31,7 @@ export interface SessionOptions {
   verbose?: boolean;
 }
 
-function number(text: string): number {
+export function number(text: string): number {
   if (text.trim() === '' || !Number.isFinite(Number(text))) throw new InvalidCliArgument('Not a number.');
   return Number(text);
 }
@@ -54,7 +55,7 @@ export function withSessionOptions(command: Command): Command {
     .option('-v, --verbose', message('verbose'));
 }
 
-/** The configuration with the options of the call, all checked: before a model is loaded, which may take long. */
+/** The configuration with the options of the call, all checked before a model is loaded, which may take long. */
 function configure(options: SessionOptions): Config {
   const file = options.config ?? (existsSync('config.yaml') ? 'config.yaml' : undefined);
   const config = new Config(file);
@@ -99,15 +100,18 @@ export async function runSession<R extends GenerationResult>(
   options: SessionOptions,
   start: (manager: ModelManager, options: GenerateOptions) => Generation<R>,
 ): Promise<void> {
-  const manager = new ModelManager(configure(options));
+  const config = configure(options);
   const { signal, release } = stopSignal();
+  const generating = generateOptions(options, signal);
+  const manager = new ModelManager(config);
   try {
+    resolveParameters(config.generation, generating); // refuses what is wrong before the model is loaded
     const begin = performance.now();
     const bar = progressBar(message('loading'));
     const loaded = await manager.loadModel({ onProgress: bar.update, signal }).finally(bar.stop);
     if (!loaded) throw manager.lastError;
     const loadTime = (performance.now() - begin) / 1000;
-    const generation = start(manager, generateOptions(options, signal));
+    const generation = start(manager, generating);
     if (!options.json) await printStream(generation, signal);
     const result = await generation;
     if (options.json) process.stdout.write(`${JSON.stringify({ ...result, loadTime })}\n`);

@@ -1,3 +1,6 @@
+import { realpath, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { checkFunction, checkInteger, checkOneOf, checkOptions, checkSignal, checkString, fail } from '../check.js';
 import { InvalidOptionError, toBllossomError } from '../errors.js';
 import type { NativeGgufWriter } from '../native/binding.js';
 import { loadNative } from '../native/load.js';
@@ -53,10 +56,10 @@ const PIECE_BYTES = 32 * 1024 * 1024;
  * signal's reason. Whatever happens, no temporary file stays and an existing output is whole.
  */
 export async function convertCheckpoint(options: ConversionOptions): Promise<ConversionReport> {
-  const { source, output, type = 'Q4_K_M', intermediates = 'entering', threads = 0 } = options;
-  checkOptions(type, intermediates, threads);
+  const { source, output, type, intermediates, threads } = resolveOptions(options);
   const started = performance.now();
   const files = typeof source === 'string' ? await openCheckpointFolder(source) : source;
+  if (typeof source === 'string') await checkOutput(source, output);
   const checkpoint = await openCheckpoint(files);
   try {
     const { metadata, plan } = planConversion(checkpoint, type, intermediates);
@@ -84,15 +87,34 @@ async function native<T>(call: () => T | Promise<T>): Promise<T> {
   }
 }
 
-function checkOptions(type: string, intermediates: string, threads: number): void {
-  if (!(CONVERSION_TYPES as readonly string[]).includes(type)) {
-    throw new InvalidOptionError(`type is "${type}"; use one of ${CONVERSION_TYPES.join(', ')}`);
-  }
-  if (!(INTERMEDIATE_STATES as readonly string[]).includes(intermediates)) {
-    throw new InvalidOptionError(`intermediates is "${intermediates}"; use one of ${INTERMEDIATE_STATES.join(', ')}`);
-  }
-  if (!Number.isSafeInteger(threads) || threads < 0 || threads > 1024) {
-    throw new InvalidOptionError(`threads is ${threads}; it must be an integer from 0 to 1024`);
+const KEYS = ['source', 'output', 'type', 'intermediates', 'threads', 'onProgress', 'signal'];
+
+/** The options, checked and complete. */
+function resolveOptions(options: ConversionOptions) {
+  const given = checkOptions('options', options, KEYS);
+  const { source, output, type = 'Q4_K_M', intermediates = 'entering', threads = 0, onProgress, signal } = given;
+  if (onProgress !== undefined) checkFunction('onProgress', onProgress);
+  if (signal !== undefined) checkSignal('signal', signal);
+  return {
+    source: checkSource(source),
+    output: checkString('output', output),
+    type: checkOneOf('type', type, CONVERSION_TYPES),
+    intermediates: checkOneOf('intermediates', intermediates, INTERMEDIATE_STATES),
+    threads: checkInteger('threads', threads, { min: 0, max: 1024 }),
+  };
+}
+
+function checkSource(source: ConversionOptions['source'] | undefined): string | CheckpointFiles {
+  if (typeof source === 'string' || typeof source?.list === 'function') return source;
+  return fail('source', 'the path of a folder or an object that reads a checkpoint', source);
+}
+
+/** An old GGUF file may be replaced; a file of the checkpoint would be lost. */
+async function checkOutput(source: string, output: string): Promise<void> {
+  const old = await stat(output).catch(() => undefined);
+  if (!old?.isFile() || output.toLowerCase().endsWith('.gguf')) return;
+  if ((await realpath(dirname(output))) === (await realpath(source))) {
+    throw new InvalidOptionError(`output is ${output}, a file of the checkpoint; name one that ends in .gguf`);
   }
 }
 

@@ -73,7 +73,7 @@ test('failures are thrown with their code and leave nothing behind', async () =>
   await expect(run('convert', join(folder, 'tiny'), output, '--type', 'Q1')).rejects.toMatchObject({
     code: 'ERR_INVALID_OPTION',
   });
-  await expect(run('convert', join(folder, 'tiny'), output, '--threads', 'x')).rejects.toMatchObject({
+  await expect(run('convert', join(folder, 'tiny'), output, '--threads', '1.5')).rejects.toMatchObject({
     code: 'ERR_INVALID_OPTION',
   });
   await expect(run('convert', join(folder, 'no'), output)).rejects.toMatchObject({ code: 'ERR_MODEL_NOT_FOUND' });

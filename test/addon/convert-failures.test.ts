@@ -19,6 +19,18 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const run = (options: Partial<ConversionOptions> = {}) =>
   convertCheckpoint({ source, output, type: 'F32', ...options });
 
+test('a file of the checkpoint is never replaced', async () => {
+  await writeTinyCheckpoint(source);
+  for (const name of await readdir(source)) {
+    const before = await readFile(join(source, name));
+    await expect(run({ output: join(folder, '.', 'checkpoint', name) })).rejects.toThrow(/a file of the checkpoint/);
+    expect(before.equals(await readFile(join(source, name)))).toBe(true);
+  }
+  await writeFile(join(source, 'old.gguf'), 'an old one');
+  await run({ output: join(source, 'old.gguf') });
+  expect((await readFile(join(source, 'old.gguf'))).toString('latin1', 0, 4)).toBe('GGUF');
+});
+
 describe('a checkpoint is refused when', () => {
   const rename = (from: string, to: string) =>
     new Map([...tinyTensors()].map(([name, tensor]) => [name === from ? to : name, tensor]));
@@ -166,7 +178,21 @@ describe('a bad call is refused:', () => {
   test('an unknown type', async () => {
     await expect(run({ type: 'Q3' as 'F32' })).rejects.toMatchObject({
       code: 'ERR_INVALID_OPTION',
-      message: expect.stringMatching(/type is "Q3"; use one of F32, F16, BF16, Q8_0, Q4_K_M/),
+      message: expect.stringMatching(/one of "F32", "F16", "BF16", "Q8_0", "Q4_K_M" for type but received "Q3"/),
+    });
+  });
+
+  test.each([
+    ['no options', undefined, /source/],
+    ['a misspelt option', { source: 'x', output: 'y', tpye: 'F32' }, /Unknown option "tpye"/],
+    ['a source that reads nothing', { source: 5, output: 'y' }, /source.*5/],
+    ['no output', { source: 'x' }, /output.*undefined/],
+    ['a signal that is none', { source: 'x', output: 'y', signal: {} }, /signal/],
+  ])('%s', async (_, options, message) => {
+    const conversion = convertCheckpoint(options as unknown as ConversionOptions);
+    await expect(conversion).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringMatching(message),
     });
   });
 

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Config } from '../../lib/config.js';
 import * as errors from '../../lib/errors.js';
@@ -66,6 +67,28 @@ describe('loading', () => {
     expect(own.model).toBe(before);
     await own.unloadModel();
     await own.unloadModel();
+  });
+
+  it.each([
+    ['a model', true],
+    ['a load under way', false],
+  ])('loads again right after the unloading of %s has begun', async (_, whole) => {
+    const own = new ModelManager(manager.config);
+    const first = own.loadModel();
+    if (whole) await first;
+    const unloaded = own.unloadModel();
+    expect(await own.loadModel()).toBe(true);
+    await unloaded;
+    expect(own.isLoaded).toBe(true);
+    expect(await own.healthCheck()).toBe(true);
+    await own.unloadModel();
+  });
+
+  it('turns an abort for a reason that is no error into one', async () => {
+    const own = new ModelManager(manager.config);
+    expect(await own.loadModel({ signal: AbortSignal.abort('not now') })).toBe(false);
+    expect(own.lastError).toBeInstanceOf(errors.CancelledError);
+    expect(own.lastError?.cause).toBe('not now');
   });
 
   it('ends with an abort', async () => {
@@ -247,6 +270,17 @@ describe('ending early', () => {
     await expect(during).rejects.toBe('later');
   });
 
+  it('an abort while the image is still being decoded, without waiting for it', async () => {
+    const controller = new AbortController();
+    const pipeline = sharp(); // nobody feeds it, so that decoding does not end by itself
+    const generation = vision.generateWithImage(pipeline, 'x', { signal: controller.signal });
+    setTimeout(() => controller.abort('enough'), 50);
+    const start = performance.now();
+    await expect(generation).rejects.toBe('enough');
+    expect(performance.now() - start).toBeLessThan(2000);
+    pipeline.end();
+  });
+
   it('many aborts at random moments leave nothing behind', async () => {
     const { engine } = model();
     const runs = Array.from({ length: 30 }, async (_, i) => {
@@ -297,6 +331,10 @@ describe('back-pressure', () => {
 });
 
 describe('misuse', () => {
+  it.each([Number.NaN, 1.5, -1, 2 ** 32, 2 ** 31 - 1, '1'])('refuses the token id %s', (id) => {
+    expect(() => model().processor.detokenize([id as number])).toThrow(errors.InvalidArgumentError);
+  });
+
   const image = () => tinyImages()[0] as string;
   const calls: [string, () => PromiseLike<unknown>, new (message: string) => Error][] = [
     ['an empty prompt', () => text.generate(''), errors.InvalidArgumentError],

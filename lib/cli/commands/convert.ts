@@ -4,7 +4,7 @@ import { INTERMEDIATE_STATES, type IntermediateStates } from '../../convert/hype
 import { CONVERSION_TYPES, type ConversionType } from '../../convert/types.js';
 import { message } from '../messages.js';
 import { progressBar } from '../print.js';
-import { stopSignal } from '../session.js';
+import { number, stopSignal } from '../session.js';
 
 /** `bllossom convert <checkpoint> <output>` */
 export function registerConvert(program: Command): void {
@@ -21,7 +21,7 @@ export function registerConvert(program: Command): void {
         .choices(INTERMEDIATE_STATES)
         .default('entering'),
     )
-    .option('--threads <n>', message('convertThreads'), Number, 0)
+    .option('--threads <n>', message('convertThreads'), number, 0)
     .action(convert);
 }
 
