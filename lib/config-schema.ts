@@ -10,8 +10,9 @@ export interface ModelSection {
   path: string | null;
   /** "auto", "cpu", "cuda" or the name of a device. */
   deviceMap: string;
-  /** Type in which weights that are not quantized are kept. */
+  /** Accepted from files of the Python original; a GGUF file says itself which types its weights have. */
   torchDtype: string;
+  /** Accepted from files of the Python original; loading never holds more than the weights and one buffer. */
   lowCpuMemUsage: boolean;
   /** Accepted for the sake of old files; nothing of a model is ever executed. */
   trustRemoteCode: boolean;
@@ -29,6 +30,7 @@ export interface QuantizationSection {
   loadIn4bit: boolean;
   /** true in a file without `type`: Q8_0 */
   loadIn8bit: boolean;
+  /** This and the next two are accepted from files of the Python original; they are bitsandbytes' own and have no effect. */
   bnb4bitQuantType: string;
   bnb4bitComputeDtype: string;
   bnb4bitUseDoubleQuant: boolean;
@@ -48,10 +50,10 @@ export interface GenerationSection {
 }
 
 export interface HardwareSection {
+  /** This and the next three are read, checked and saved, but have no effect yet: `gpuLayers` decides what is offloaded. */
   targetGpu: string | null;
   targetVramGb: number;
   useCpuOffload: boolean;
-  /** Share of the device memory that may be planned for. */
   maxMemoryUsage: number;
   gpuLayers: 'auto' | number;
   /** null: as many as there are physical cores. */
@@ -68,6 +70,7 @@ export interface HardwareSection {
 
 export interface PathsSection {
   cacheDir: string;
+  /** This and `outputDir`: kept for what is written later; nothing is written there yet. */
   logDir: string;
   outputDir: string;
   configFile: string;

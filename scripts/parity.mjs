@@ -17,9 +17,17 @@ import { formatRow, HEADER, summarise } from './parity/report.mjs';
 
 const OWN_GOLDENS = fileURLToPath(new URL('../test/fixtures/goldens', import.meta.url));
 
-const { values: options } = parseArgs({
-  options: { from: { type: 'string', default: OWN_GOLDENS }, json: { type: 'boolean', default: false } },
-});
+function readOptions() {
+  try {
+    const options = { from: { type: 'string', default: OWN_GOLDENS }, json: { type: 'boolean', default: false } };
+    return parseArgs({ options }).values;
+  } catch (error) {
+    console.error(`parity: ${error.message}`);
+    process.exit(1);
+  }
+}
+
+const options = readOptions();
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'bllossom-parity-'));
 const rows = [];

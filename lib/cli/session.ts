@@ -87,9 +87,12 @@ export function stopSignal(): { signal: AbortSignal; release(): void } {
   const onOutputError = (error: NodeJS.ErrnoException) => {
     controller.abort(error.code === 'EPIPE' ? new BrokenPipe() : error);
   };
-  process.on('SIGINT', onInterrupt);
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, onInterrupt);
   process.stdout.on('error', onOutputError);
-  return { signal: controller.signal, release: () => process.off('SIGINT', onInterrupt) };
+  const release = () => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, onInterrupt);
+  };
+  return { signal: controller.signal, release };
 }
 
 /** The reader of our output has left: nothing to say, and nobody to say it to. */

@@ -9,7 +9,7 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 
 import { BllossomError, ImageDecodeError, ImageLimitError } from '../errors.js';
-import { type ImageFormat, SUPPORTED_FORMATS, sniffFormat } from './format.js';
+import { type ImageFormat, requireFormat, SUPPORTED_FORMATS } from './format.js';
 import { IMAGE_LIMITS, type ImageLimits } from './limits.js';
 import { cmyk, convertPixels, grey16, type PixelConverter, rgbaOnWhite } from './pixels.js';
 import { type EncodedSource, readSource, type UrlFetcher } from './source.js';
@@ -55,12 +55,7 @@ function isPipeline(source: ImageSource): source is Sharp {
 }
 
 async function decodeBytes(bytes: Buffer, limits: ImageLimits): Promise<RgbImage> {
-  const format = sniffFormat(bytes);
-  if (format === null) {
-    throw new ImageDecodeError(
-      `The data is not an image of a supported format (it begins with ${hexHead(bytes)}). Use ${SUPPORTED_FORMATS}.`,
-    );
-  }
+  const format = requireFormat(bytes);
   const header = await sharp(bytes, { ...STRICT, limitInputPixels: false }).metadata();
   checkSize(header, limits);
 
@@ -174,8 +169,4 @@ function translate(cause: unknown, limits: ImageLimits): BllossomError {
       cause,
     },
   );
-}
-
-function hexHead(bytes: Uint8Array): string {
-  return Buffer.from(bytes.subarray(0, 8)).toString('hex');
 }

@@ -1,5 +1,7 @@
 /** Which decoder an image needs, told by its first bytes. Names and media types are not trusted. */
 
+import { ImageDecodeError } from '../errors.js';
+
 export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'avif';
 
 export const SUPPORTED_FORMATS = 'JPEG, PNG, WebP, GIF, TIFF and AVIF';
@@ -16,6 +18,16 @@ export function sniffFormat(bytes: Uint8Array): ImageFormat | null {
   if (['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].some((magic) => head.startsWith(magic))) return 'tiff';
   if (head.startsWith('ftyp', 4) && isAvif(head)) return 'avif';
   return null;
+}
+
+/** The format of an image. @throws {ImageDecodeError} naming the formats that are decoded */
+export function requireFormat(bytes: Uint8Array): ImageFormat {
+  const format = sniffFormat(bytes);
+  if (format !== null) return format;
+  const head = Buffer.from(bytes.subarray(0, 8)).toString('hex');
+  throw new ImageDecodeError(
+    `The data is not an image of a supported format (it begins with ${head}). Use ${SUPPORTED_FORMATS}.`,
+  );
 }
 
 /** An ISO media file whose major or compatible brands (within the first 64 bytes) name AVIF. */

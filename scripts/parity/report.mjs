@@ -2,11 +2,12 @@
 
 const number = (value) => (value === 0 ? '0' : value.toExponential(2));
 
-/** One line per check. A difference of cosines is 2 at most: such a limit is none. */
+/** One line per check or measurement. */
 export function formatRow({ name, quantity, maxAbs, maxRel, tolerance, ok }) {
-  const limit = tolerance >= 2 ? 'reported' : `<= ${number(tolerance)}`;
+  const limit = tolerance === undefined ? 'measured' : `<= ${number(tolerance)}`;
+  const mark = ok === undefined ? '    ' : ok ? 'ok  ' : 'FAIL';
   const columns = [name.padEnd(42), quantity.padEnd(28), number(maxAbs).padStart(9), number(maxRel).padStart(9), limit];
-  return [ok ? 'ok  ' : 'FAIL', ...columns].join('  ');
+  return [mark, ...columns].join('  ');
 }
 
 export const HEADER = [
@@ -18,8 +19,9 @@ export const HEADER = [
   'limit',
 ].join('  ');
 
-/** { passed, failed, cases } */
+/** { passed, failed, cases, measured }: what was judged, and what was only measured. */
 export function summarise(rows) {
-  const passed = rows.filter(({ ok }) => ok).length;
-  return { passed, failed: rows.length - passed, cases: rows };
+  const cases = rows.filter(({ ok }) => ok !== undefined);
+  const passed = cases.filter(({ ok }) => ok).length;
+  return { passed, failed: cases.length - passed, cases, measured: rows.filter(({ ok }) => ok === undefined) };
 }

@@ -1,7 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { checkText } from '../../check.js';
-import { IoError, VisionGenerator } from '../../index.js';
+import { requireFormat } from '../../image/format.js';
+import { IMAGE_LIMITS } from '../../image/limits.js';
+import { readSource } from '../../image/source.js';
+import { VisionGenerator } from '../../index.js';
 import { message } from '../messages.js';
 import { runSession, type SessionOptions, withSessionOptions } from '../session.js';
 
@@ -21,12 +23,9 @@ export function registerVision(program: Command): void {
   });
 }
 
-/** Reads the file before the model is loaded, so that a wrong path does not cost a load. */
+/** Reads the file before the model is loaded, so that a wrong path or a file that is no image does not cost a load. */
 async function readImage(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (cause as Error).message;
-    throw new IoError(`The image ${path} cannot be read: ${reason}`, { cause });
-  }
+  const bytes = await readSource(path, IMAGE_LIMITS.maxBytes);
+  requireFormat(bytes);
+  return bytes;
 }
