@@ -5,22 +5,10 @@ import { describe, expect, test } from 'vitest';
 import { prepareImage } from '../../lib/image/prepare.js';
 import type { NativeBinding } from '../../lib/native/binding.js';
 import { loadNative } from '../../lib/native/load.js';
+import { mllamaGeometry } from '../support/geometry.js';
 
 const { tileImage } = loadNative();
-const MLLAMA = {
-  tileSize: 560,
-  maxTiles: 4,
-  aspectRatios: [
-    [1, 1],
-    [1, 2],
-    [1, 3],
-    [1, 4],
-    [2, 1],
-    [2, 2],
-    [3, 1],
-    [4, 1],
-  ] as [number, number][],
-};
+const MLLAMA = mllamaGeometry(560);
 
 /** Every pixel is different: red counts columns, green counts rows. */
 function ramp(width: number, height: number): Uint8Array {

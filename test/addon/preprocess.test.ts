@@ -5,8 +5,9 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { prepareImage } from '../../lib/image/prepare.js';
-import { planTiles, type TileGeometry } from '../../lib/image/tiling.js';
+import { planTiles } from '../../lib/image/tiling.js';
 import { loadNative } from '../../lib/native/load.js';
+import { mllamaGeometry } from '../support/geometry.js';
 
 interface Expected {
   file: string;
@@ -28,20 +29,7 @@ const { images, tile } = JSON.parse(readFileSync(new URL('preprocess.json', FOLD
   images: Expected[];
   tile: number;
 };
-const GEOMETRY: TileGeometry = {
-  tileSize: tile,
-  maxTiles: 4,
-  aspectRatios: [
-    [1, 1],
-    [1, 2],
-    [1, 3],
-    [1, 4],
-    [2, 1],
-    [2, 2],
-    [3, 1],
-    [4, 1],
-  ],
-};
+const GEOMETRY = mllamaGeometry(tile);
 
 /** The bytes of a tensor of preprocess.safetensors. */
 const tensor = (() => {

@@ -1,21 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { planTiles, type TileGeometry } from '../../lib/image/tiling.js';
+import { mllamaGeometry } from '../support/geometry.js';
 
-const MLLAMA: TileGeometry = {
-  tileSize: 560,
-  maxTiles: 4,
-  aspectRatios: [
-    [1, 1],
-    [1, 2],
-    [1, 3],
-    [1, 4],
-    [2, 1],
-    [2, 2],
-    [3, 1],
-    [4, 1],
-  ],
-};
+const MLLAMA = mllamaGeometry(560);
 
 // width, height, rows, cols, resized width and height, id, tiles of the image
 const WORKED = [
