@@ -2,6 +2,7 @@
 
 #include "read-request.h"
 #include "read-value.h"
+#include "write-array.h"
 #include "write-event.h"
 
 namespace bllossom {
@@ -130,9 +131,7 @@ Napi::Value engine_wrap::clear_caches(const Napi::CallbackInfo & info) {
 Napi::Value engine_wrap::tokenize(const Napi::CallbackInfo & info) {
     return guarded(env_, [&]() -> Napi::Value {
         const std::vector<int32_t> tokens = pump().get_engine().get_vocab()->tokenize(read_prompt(info[0]));
-        Napi::Int32Array array            = Napi::Int32Array::New(env_, tokens.size());
-        std::copy(tokens.begin(), tokens.end(), array.Data());
-        return array;
+        return write_array<Napi::Int32Array>(env_, tokens);
     });
 }
 

@@ -78,7 +78,9 @@ void event_pump::pump(Napi::Env env, Napi::Function listener) {
     if (n_settled > 0 && n_open_ == 0 && !is_cut_) {
         wire_.Unref(env);
     }
-    listener.Call({array});
+    if (!array.IsEmpty() && !env.IsExceptionPending()) { // a terminated environment hears nothing any more
+        listener.Call({array});
+    }
 }
 
 } // namespace bllossom

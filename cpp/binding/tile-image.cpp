@@ -3,8 +3,7 @@
 #include "image-resize.h"
 #include "promise-worker.h"
 #include "read-value.h"
-
-#include <cstring>
+#include "write-array.h"
 
 namespace bllossom {
 namespace {
@@ -82,12 +81,7 @@ Napi::Promise start(Napi::Env env, const tile_request & request, Napi::Uint8Arra
             const image_u8 image   = resize_bilinear(pixels, r.width, r.height, r.resized_width, r.resized_height);
             *tiles                 = split_tiles(image, r.rows, r.cols, r.tile);
         },
-        [tiles](Napi::Env e) {
-            Napi::Uint8Array result = Napi::Uint8Array::New(e, tiles->size());
-            std::memcpy(result.Data(), tiles->data(), tiles->size());
-            return result;
-        },
-        [owner] { owner->Reset(); });
+        [tiles](Napi::Env e) { return write_array<Napi::Uint8Array>(e, *tiles); }, [owner] { owner->Reset(); });
 }
 
 } // namespace

@@ -1,6 +1,6 @@
 #include "write-event.h"
 
-#include <cstring>
+#include "write-array.h"
 
 namespace bllossom {
 
@@ -8,15 +8,6 @@ static Napi::Array write_strings(Napi::Env env, const std::vector<std::string> &
     Napi::Array array = Napi::Array::New(env, values.size());
     for (uint32_t i = 0; i < values.size(); i++) {
         array.Set(i, values[i]);
-    }
-    return array;
-}
-
-/** A typed array with its own copy of the values. */
-template <typename Array, typename T> static Array write_numbers(Napi::Env env, const std::vector<T> & values) {
-    Array array = Array::New(env, values.size());
-    if (!values.empty()) {
-        std::memcpy(array.Data(), values.data(), values.size() * sizeof(T));
     }
     return array;
 }
@@ -88,15 +79,15 @@ static Napi::Object write_stats(Napi::Env env, const generate_stats & stats) {
 static Napi::Array write_float_lists(Napi::Env env, const std::vector<std::vector<float>> & lists) {
     Napi::Array array = Napi::Array::New(env, lists.size());
     for (uint32_t i = 0; i < lists.size(); i++) {
-        array.Set(i, write_numbers<Napi::Float32Array>(env, lists[i]));
+        array.Set(i, write_array<Napi::Float32Array>(env, lists[i]));
     }
     return array;
 }
 
 static Napi::Object write_evaluation(Napi::Env env, const evaluation & result) {
     Napi::Object o = Napi::Object::New(env);
-    o.Set("tokens", write_numbers<Napi::Int32Array>(env, result.tokens));
-    o.Set("logits", write_numbers<Napi::Float32Array>(env, result.logits));
+    o.Set("tokens", write_array<Napi::Int32Array>(env, result.tokens));
+    o.Set("logits", write_array<Napi::Float32Array>(env, result.logits));
     o.Set("visionFeatures", write_float_lists(env, result.vision_features));
     o.Set("crossStates", write_float_lists(env, result.cross_states));
     return o;
@@ -122,7 +113,7 @@ Napi::Object write_event(Napi::Env env, const event & e) {
     case event::kind::done:
         kind("done");
         o.Set("reason", e.reason == finish_reason::stop ? "stop" : "length");
-        o.Set("tokens", write_numbers<Napi::Int32Array>(env, e.tokens));
+        o.Set("tokens", write_array<Napi::Int32Array>(env, e.tokens));
         o.Set("stats", write_stats(env, e.stats));
         break;
     case event::kind::evaluated:
