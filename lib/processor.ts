@@ -1,8 +1,9 @@
 /** Everything between people's input and the model's: tokens, chat template, image tiles. */
 
-import { type ChatMessage, ChatTemplate, type ChatTemplateOptions } from './chat-template.js';
+import { type ChatMessage, separateImages } from './chat-message.js';
+import { ChatTemplate, type ChatTemplateOptions } from './chat-template.js';
 import { checkInteger, checkString, fail } from './check.js';
-import type { ImageSource } from './image/decode.js';
+import type { DecodeOptions, ImageSource } from './image/decode.js';
 import type { PreparedImage } from './image/prepare.js';
 import type { NativeBinding, NativeModelInfo, NativePromptPart } from './native/binding.js';
 import type { Engine } from './native/engine.js';
@@ -44,14 +45,14 @@ export class Processor {
    */
   applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): NativePromptPart[] {
     this.#template ??= new ChatTemplate(this.#info);
-    return this.#template.render(messages, options);
+    return this.#template.render(separateImages(messages).messages, options);
   }
 
   /** Decodes an image and cuts it into the model's tiles. @throws ImageDecodeError, ImageLimitError, IoError */
-  async prepareImage(source: ImageSource): Promise<PreparedImage> {
+  async prepareImage(source: ImageSource, options: DecodeOptions = {}): Promise<PreparedImage> {
     // The decoder is loaded with the first image: text alone does not pay for it.
     const { prepareImage } = await import('./image/prepare.js');
-    return prepareImage(source, this.#info, this.#tileImage);
+    return prepareImage(source, this.#info, this.#tileImage, options);
   }
 }
 
