@@ -11,7 +11,9 @@ const images = names.map((name) => join(folder, name));
 
 await withModel(exampleConfig(), async (manager) => {
   const vision = new VisionGenerator(manager);
-  const captions = vision.batchAnalyzeImages(images, '이 사진에 어울리는 짧은 설명을 한 문장으로 써 주세요.', { maxTokens: 48 });
+  const captions = vision.batchAnalyzeImages(images, '이 사진에 어울리는 짧은 설명을 한 문장으로 써 주세요.', {
+    maxTokens: 48,
+  });
   for await (const caption of captions) {
     console.log(`${names[caption.index]}: ${caption.success ? caption.response : caption.error.message}`);
   }

@@ -82,7 +82,11 @@ conversation.clearHistory();
 
 const vision = new VisionGenerator(manager, config);
 const results = {
-  free: await vision.generateWithImage(image, '이 이미지를 설명해주세요.', { ...short, temperature: 0.1, preprocess: true }),
+  free: await vision.generateWithImage(image, '이 이미지를 설명해주세요.', {
+    ...short,
+    temperature: 0.1,
+    preprocess: true,
+  }),
   describe: await vision.describeImage(image, short),
   ocr: await vision.extractText(image, short),
   chart: await vision.analyzeChart(image, short),
