@@ -77,7 +77,9 @@ describe('a conversation', () => {
     history.pop();
     expect(conversation.conversationHistory).toHaveLength(2);
     expect(() => Object.assign(history[0] as object, { content: 'forged' })).toThrow(TypeError);
-    expect(() => (history[0]?.content as unknown[]).push('forged')).toThrow(TypeError);
+    const content = history[0]?.content;
+    expect(content).toEqual([{ type: 'text', text: 'a' }]);
+    expect(() => Array.prototype.push.call(content, 'forged')).toThrow(TypeError);
   });
 
   it('takes pictures, reads each once, and shows them to later turns', async () => {
