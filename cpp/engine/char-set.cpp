@@ -44,9 +44,18 @@ char_set::char_set(std::vector<char_range> ranges, bool negated) {
     }
     ranges.push_back(surrogates);
     ranges_ = complement(merge(std::move(ranges)));
-    for (uint32_t code = 0; code < 128; code++) {
-        const auto range = at(code);
-        ascii_[code]     = range != ranges_.end() && range->first <= code;
+    fill_ascii();
+}
+
+char_set::char_set(uint32_t code) : ranges_{{code, code}} {
+    fill_ascii();
+}
+
+void char_set::fill_ascii() {
+    for (const char_range & range : ranges_) {
+        for (uint32_t code = range.first; code <= std::min(range.last, 127u); code++) {
+            ascii_[code] = true;
+        }
     }
 }
 

@@ -17,6 +17,9 @@ class char_set {
     /** negated: every character that is in none of the ranges. The ranges may overlap and come in any order. */
     char_set(std::vector<char_range> ranges, bool negated);
 
+    /** One character. */
+    explicit char_set(uint32_t code);
+
     bool is_empty() const { return ranges_.empty(); }
     bool contains(uint32_t code) const;
 
@@ -28,6 +31,8 @@ class char_set {
     const std::vector<char_range> & ranges() const { return ranges_; }
 
   private:
+    void fill_ascii();
+
     /** The first range that does not end before a character. */
     std::vector<char_range>::const_iterator at(uint32_t code) const;
 

@@ -62,7 +62,7 @@ class parser {
 
     void begin_item() { levels_.back().last_item = levels_.back().elements.size(); }
 
-    /** Equal sets are stored once: a literal is one set a character. */
+    /** Equal classes are stored once, and equal characters of literals. */
     uint32_t set_index(char_set && set) {
         const auto & ranges = set.ranges();
         std::string key(reinterpret_cast<const char *>(ranges.data()), ranges.size() * sizeof(char_range));
@@ -76,7 +76,8 @@ class parser {
     uint32_t single_char(uint32_t code) {
         const auto [found, is_new] = singles_.try_emplace(code, 0);
         if (is_new) {
-            found->second = set_index(char_set({{code, code}}, false));
+            found->second = uint32_t(out_.sets.size());
+            out_.sets.emplace_back(code);
         }
         return found->second;
     }

@@ -11,17 +11,18 @@ static constexpr size_t max_nodes       = 1 << 17;
 static constexpr int64_t new_state_work = 64; // in steps of matcher_limits::max_work
 
 grammar_matcher::grammar_matcher(std::shared_ptr<const grammar> g, std::shared_ptr<const grammar_costs> costs)
-    : stacks_(std::move(g), std::move(costs)) {
+    : stacks_(std::move(g), std::move(costs)), n_nodes_allowed_(max_nodes) {
     start_ = intern(stacks_.begin(), {});
 }
 
 grammar_matcher::state grammar_matcher::begin_token(state s) {
     stacks_.allow_work(matcher_limits::max_work);
-    if (states_.size() <= max_states && stacks_.n_nodes() <= max_nodes) {
+    if (states_.size() <= max_states && stacks_.n_nodes() <= n_nodes_allowed_) {
         return s;
     }
     state_data kept = std::move(states_[size_t(s)]);
     stacks_.keep_only(kept.stacks.tops);
+    n_nodes_allowed_ = std::max(max_nodes, 2 * stacks_.n_nodes());
     states_.clear();
     by_hash_.clear();
     start_ = dead; // behind us

@@ -72,6 +72,7 @@ class grammar_matcher {
     std::vector<state_data> states_;
     std::unordered_multimap<uint64_t, state> by_hash_;
     state start_ = dead;
+    size_t n_nodes_allowed_; // a text may need many by itself
 };
 
 } // namespace bllossom
