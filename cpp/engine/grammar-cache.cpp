@@ -2,6 +2,8 @@
 
 namespace bllossom {
 
+static_assert(grammar_limits::max_bytes <= grammar_cache::max_bytes);
+
 std::shared_ptr<const grammar> grammar_cache::get(const std::string & text) {
     const auto found = by_text_.find(text);
     if (found != by_text_.end()) {
@@ -10,7 +12,9 @@ std::shared_ptr<const grammar> grammar_cache::get(const std::string & text) {
     }
     entries_.emplace_front(text, compile_grammar(text));
     by_text_.emplace(entries_.front().first, entries_.begin());
-    if (entries_.size() > capacity) {
+    n_bytes_ += text.size();
+    while (entries_.size() > capacity || n_bytes_ > max_bytes) { // one text alone is always within the limit
+        n_bytes_ -= entries_.back().first.size();
         by_text_.erase(entries_.back().first);
         entries_.pop_back();
     }

@@ -16,7 +16,8 @@ namespace bllossom {
 
 class grammar_cache {
   public:
-    static constexpr size_t capacity = 32;
+    static constexpr size_t capacity  = 32;
+    static constexpr size_t max_bytes = 4 << 20; // of all texts; a compiled grammar takes up to some 20 times its text
 
     explicit grammar_cache(std::shared_ptr<const vocab> v) : vocab_(std::move(v)) {}
 
@@ -31,6 +32,7 @@ class grammar_cache {
     std::shared_ptr<const vocab> vocab_;
     std::shared_ptr<const token_trie> trie_;
     std::list<entry> entries_; // the one used last is first
+    size_t n_bytes_ = 0;       // of their texts
     std::unordered_map<std::string_view, std::list<entry>::iterator> by_text_;
 };
 
