@@ -7,6 +7,7 @@ export type {
   GenerationSection,
   HardwareSection,
   ModelSection,
+  NetworkSection,
   PathsSection,
   QuantizationSection,
 } from './config-schema.js';

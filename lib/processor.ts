@@ -1,25 +1,39 @@
 /** Everything between people's input and the model's: tokens, chat template, image tiles. */
 
 import { type ChatMessage, ChatTemplate, type ChatTemplateOptions } from './chat-template.js';
-import { checkInteger, checkString, fail } from './check.js';
+import { checkInteger, checkOptions, checkSignal, checkString, fail } from './check.js';
 import type { ImageSource } from './image/decode.js';
 import type { PreparedImage } from './image/prepare.js';
+import type { UrlFetcher } from './image/source.js';
 import type { NativeBinding, NativeModelInfo, NativePromptPart } from './native/binding.js';
 import type { Engine } from './native/engine.js';
 
 /** Ids cross the binding as i32, which would wrap anything else. */
 const I32 = { min: 0, max: 0x7fff_ffff };
 
+export interface PrepareImageOptions {
+  /** Stops the fetch of an image URL. */
+  signal?: AbortSignal | undefined;
+}
+
 export class Processor {
   readonly #engine: Engine;
   readonly #info: NativeModelInfo;
   readonly #tileImage: NativeBinding['tileImage'];
+  readonly #fetcher: () => UrlFetcher | undefined;
   #template: ChatTemplate | undefined;
 
-  constructor(engine: Engine, info: NativeModelInfo, tileImage: NativeBinding['tileImage']) {
+  /** @param fetcher asked with every image how URLs are read; undefined: not at all */
+  constructor(
+    engine: Engine,
+    info: NativeModelInfo,
+    tileImage: NativeBinding['tileImage'],
+    fetcher: () => UrlFetcher | undefined,
+  ) {
     this.#engine = engine;
     this.#info = info;
     this.#tileImage = tileImage;
+    this.#fetcher = fetcher;
   }
 
   /**
@@ -47,11 +61,17 @@ export class Processor {
     return this.#template.render(messages, options);
   }
 
-  /** Decodes an image and cuts it into the model's tiles. @throws ImageDecodeError, ImageLimitError, IoError */
-  async prepareImage(source: ImageSource): Promise<PreparedImage> {
+  /**
+   * Decodes an image and cuts it into the model's tiles.
+   *
+   * @throws InvalidArgumentError, ImageDecodeError, ImageLimitError, IoError, ConnectionError, the reason of the signal
+   */
+  async prepareImage(source: ImageSource, options?: PrepareImageOptions): Promise<PreparedImage> {
+    const { signal } = checkOptions('options', options, ['signal']);
+    if (signal !== undefined) checkSignal('signal', signal);
     // The decoder is loaded with the first image: text alone does not pay for it.
     const { prepareImage } = await import('./image/prepare.js');
-    return prepareImage(source, this.#info, this.#tileImage);
+    return prepareImage(source, this.#info, this.#tileImage, { fetchUrl: this.#fetcher(), signal });
   }
 }
 

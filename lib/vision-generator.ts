@@ -26,9 +26,10 @@ export class VisionGenerator {
   }
 
   /**
-   * Answers a prompt about an image: a file path, data URL, bytes, Blob or sharp instance.
+   * Answers a prompt about an image: a file path, http(s) or data URL, bytes, Blob or sharp instance.
    *
-   * The generation rejects as `TextGenerator.generate` does, and with `ImageDecodeError`, `ImageLimitError` or `IoError`.
+   * The generation rejects as `TextGenerator.generate` does, and with `ImageDecodeError`, `ImageLimitError`, `IoError` or
+   * `ConnectionError`.
    */
   generateWithImage(image: ImageSource, prompt: string, options?: GenerateOptions): Generation<VisionResult> {
     const start = performance.now();
@@ -39,7 +40,7 @@ export class VisionGenerator {
       const messages: ChatMessage[] = [{ role: 'user', content: [{ type: 'image' }, { type: 'text', text: prompt }] }];
       if (given.systemMessage) messages.unshift({ role: 'system', content: given.systemMessage });
       const rendered = model.processor.applyChatTemplate(messages, { dateString: given.dateString });
-      const prepared = await abortable(model.processor.prepareImage(image), control.signal);
+      const prepared = await abortable(model.processor.prepareImage(image, { signal: control.signal }), control.signal);
       const { width, height, ...native } = prepared;
       const job = { prompt: rendered, images: [native], parameters, start };
       return { ...(await runGeneration(model, job, control)), imageSize: [width, height] };
