@@ -3,22 +3,13 @@
  * text. Both the template (a stranger's) and the messages (a user's) are treated as hostile.
  */
 
-import { checkOneOf, fail, show } from './check.js';
+import { type ChatMessage, checkMessages } from './chat-message.js';
+import { show } from './check.js';
 import { InvalidArgumentError, ModelFormatError } from './errors.js';
 import type { NativePromptPart } from './native/binding.js';
 import { type CheckedTemplate, checkTemplate } from './template/check.js';
 import { ControlTokens, chooseMarkers, type Markers } from './template/markers.js';
 import { renderTemplate } from './template/render.js';
-
-export type ContentItem = { type: 'text'; text: string } | { type: 'image' };
-
-export interface ChatMessage {
-  /** "system", "user", "assistant", "tool", "ipython" */
-  role: string;
-  content: string | readonly ContentItem[];
-  /** Further keys (tool_calls, name, …) reach the template as they are. */
-  [key: string]: unknown;
-}
 
 export interface ChatTemplateOptions {
   /** Begin the assistant's turn at the end. Default: true */
@@ -56,8 +47,6 @@ export const DEFAULT_TEMPLATE = `{{- bos_token }}
     {{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}
 {%- endif %}`;
 
-const ROLE = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
-const MAX_MESSAGES = 2048;
 const MAX_CHARACTERS = 8 * 1024 * 1024;
 const MAX_DEPTH = 32;
 
@@ -152,31 +141,6 @@ function flatten(content: ChatMessage['content'], markers: Markers): string {
   if (typeof content === 'string') return content;
   const images = content.filter((item) => item.type === 'image').length;
   return markers.image.repeat(images) + content.map((item) => (item.type === 'text' ? item.text : '')).join('');
-}
-
-/** The number of images in the messages. */
-function checkMessages(messages: readonly ChatMessage[]): number {
-  if (!Array.isArray(messages) || messages.length === 0) fail('messages', 'an array of at least one message', messages);
-  if (messages.length > MAX_MESSAGES) fail('messages', `at most ${MAX_MESSAGES} messages`, messages);
-  let images = 0;
-  messages.forEach((message: ChatMessage, i) => {
-    if (typeof message !== 'object' || message === null)
-      fail(`messages[${i}]`, 'an object with role and content', message);
-    if (typeof message.role !== 'string' || !ROLE.test(message.role)) {
-      fail(`messages[${i}].role`, 'a name such as "system", "user" or "assistant"', message.role);
-    }
-    if (typeof message.content === 'string') return;
-    if (!Array.isArray(message.content))
-      fail(`messages[${i}].content`, 'a string or an array of items', message.content);
-    message.content.forEach((item: ContentItem, j: number) => {
-      const name = `messages[${i}].content[${j}]`;
-      if (typeof item !== 'object' || item === null) fail(name, 'an object with a type', item);
-      if (checkOneOf(`${name}.type`, item.type, ['text', 'image']) === 'image') images++;
-      else if (typeof (item as { text?: unknown }).text !== 'string')
-        fail(`${name}.text`, 'a string', (item as { text?: unknown }).text);
-    });
-  });
-  return images;
 }
 
 /** Every string in a value, keys included. @throws InvalidArgumentError on what a template cannot be given */

@@ -16,6 +16,7 @@ export const ERROR_CODES = [
   'ERR_CONNECTION',
   'ERR_IO',
   'ERR_BACKEND',
+  'ERR_TIMEOUT',
   'ERR_CANCELLED',
   'ERR_CLOSED',
   'ERR_NOT_LOADED',
@@ -126,6 +127,13 @@ export class BackendError extends BllossomError {
   }
 }
 
+/** The time that the caller allowed is over. */
+export class TimeoutError extends BllossomError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_TIMEOUT', message, options);
+  }
+}
+
 /** The caller gave up. Named `AbortError`, as the platform names it; a call with a signal rejects with its `reason`. */
 export class CancelledError extends BllossomError {
   constructor(message = 'The operation was cancelled', options?: ErrorOptions) {
@@ -175,6 +183,7 @@ const CLASS_OF_CODE: Record<ErrorCode, new (message: string, options?: ErrorOpti
   ERR_CONNECTION: ConnectionError,
   ERR_IO: IoError,
   ERR_BACKEND: BackendError,
+  ERR_TIMEOUT: TimeoutError,
   ERR_CANCELLED: CancelledError,
   ERR_CLOSED: ClosedError,
   ERR_NOT_LOADED: ModelNotLoadedError,

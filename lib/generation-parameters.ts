@@ -68,6 +68,8 @@ export interface GenerationParameters {
 }
 
 const MAX_U32 = 0xffff_ffff;
+/** What a timer of Node holds; it takes more for 1. */
+const MAX_TIMEOUT = 0x7fff_ffff;
 const STOP_LIMITS = { texts: 16, characters: 256 };
 const RANGES = {
   temperature: { min: 0, max: 2 },
@@ -78,9 +80,19 @@ const RANGES = {
   presencePenalty: { min: -2, max: 2 },
 } satisfies Record<string, NumberRange>;
 
+/** The options of the stream itself, where they are what they should be; wrong ones make the generation reject. */
+export function streamOptions(options: GenerationOptions | undefined): GenerationOptions {
+  const { signal, onToken, timeout } = options ?? {};
+  return {
+    signal: signal instanceof AbortSignal ? signal : undefined,
+    onToken: typeof onToken === 'function' ? onToken : undefined,
+    timeout: typeof timeout === 'number' && timeout >= 1 && timeout <= MAX_TIMEOUT ? timeout : undefined,
+  };
+}
+
 export const GENERATE_KEYS = [
   ...['maxTokens', 'temperature', 'doSample', 'topP', 'topK', 'minP', 'repetitionPenalty', 'frequencyPenalty'],
-  ...['presencePenalty', 'seed', 'stop', 'signal', 'onToken', 'systemMessage', 'dateString'],
+  ...['presencePenalty', 'seed', 'stop', 'signal', 'onToken', 'timeout', 'systemMessage', 'dateString'],
 ];
 
 /**
@@ -96,6 +108,7 @@ export function resolveParameters(
   const number = (key: keyof typeof RANGES, initial: number) => checkNumber(key, given[key] ?? initial, RANGES[key]);
   if (given.signal !== undefined) checkSignal('signal', given.signal);
   if (given.onToken !== undefined) checkFunction('onToken', given.onToken);
+  if (given.timeout !== undefined) checkInteger('timeout', given.timeout, { min: 1, max: MAX_TIMEOUT });
   if (given.systemMessage !== undefined) checkString('systemMessage', given.systemMessage);
   if (given.dateString !== undefined) checkString('dateString', given.dateString);
   const temperature = number('temperature', defaults.temperature);

@@ -1,6 +1,6 @@
 /** What `generate` returns: await it for the result, or iterate it for the pieces, or both. */
 
-import { CancelledError } from './errors.js';
+import { CancelledError, TimeoutError } from './errors.js';
 import { TokenStream } from './token-stream.js';
 
 /** What the work behind a generation is given. */
@@ -17,6 +17,8 @@ export interface GenerationOptions {
   signal?: AbortSignal | undefined;
   /** Called with each piece; a generation with it needs no reader. */
   onToken?: ((text: string) => void) | undefined;
+  /** Milliseconds from the call, after which it rejects with `TimeoutError`. Default: none */
+  timeout?: number | undefined;
 }
 
 /**
@@ -33,7 +35,7 @@ export class Generation<R> implements PromiseLike<R>, AsyncIterable<string> {
   readonly #stream = new TokenStream(() => this.cancel());
   readonly #done: Promise<R>;
 
-  constructor(run: (control: GenerationControl) => Promise<R>, { signal, onToken }: GenerationOptions = {}) {
+  constructor(run: (control: GenerationControl) => Promise<R>, { signal, onToken, timeout }: GenerationOptions = {}) {
     const onAbort = () => this.#abort.abort(signal?.reason);
     if (signal?.aborted) onAbort();
     else signal?.addEventListener('abort', onAbort, { once: true });
@@ -46,7 +48,11 @@ export class Generation<R> implements PromiseLike<R>, AsyncIterable<string> {
       },
       connect: (grant) => this.#stream.connect(grant),
     };
-    this.#done = this.#run(run, control).finally(() => signal?.removeEventListener('abort', onAbort));
+    const timer = timeout === undefined ? undefined : setTimeout(() => this.cancel(tooLate(timeout)), timeout);
+    this.#done = this.#run(run, control).finally(() => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    });
     // Readers see the failure in their loop; without this line it would also be reported as unhandled.
     this.#done.catch(() => {});
   }
@@ -93,4 +99,10 @@ export class Generation<R> implements PromiseLike<R>, AsyncIterable<string> {
       throw error;
     }
   }
+}
+
+function tooLate(milliseconds: number): TimeoutError {
+  return new TimeoutError(
+    `The generation took longer than the ${milliseconds} ms allowed: raise timeout or lower maxTokens`,
+  );
 }

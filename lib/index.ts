@@ -1,6 +1,8 @@
 /** The public API of node-bllossom. */
 
-export type { ChatMessage, ChatTemplateOptions, ContentItem } from './chat-template.js';
+export { Batch, type BatchFailure, type BatchItem, type BatchOptions, type BatchProgress } from './batch.js';
+export type { ChatMessage, ContentItem } from './chat-message.js';
+export type { ChatTemplateOptions } from './chat-template.js';
 export { Config } from './config.js';
 export type {
   ConfigSections,
@@ -41,6 +43,7 @@ export {
   ModelUnsupportedError,
   NativeMissingError,
   OutOfMemoryError,
+  TimeoutError,
 } from './errors.js';
 export { Generation, type GenerationOptions } from './generation.js';
 export type { GenerateOptions, GenerationParameters, SamplingOptions } from './generation-parameters.js';
@@ -57,5 +60,12 @@ export {
 export type { FinishReason, NativeSystemInfo as SystemInfo } from './native/binding.js';
 export type { Processor } from './processor.js';
 export type { GenerationResult } from './run-generation.js';
-export { TextGenerator } from './text-generator.js';
-export { VisionGenerator, type VisionResult } from './vision-generator.js';
+export { type BatchGenerateOptions, TextGenerator } from './text-generator.js';
+export {
+  type BatchAnalyzeOptions,
+  VisionGenerator,
+  type VisionOptions,
+  type VisionResult,
+  type VisionTaskOptions,
+} from './vision-generator.js';
+export type { Language, VisionTask } from './vision-tasks.js';

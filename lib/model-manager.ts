@@ -1,6 +1,6 @@
 /** Loads and frees a model; generators take the loaded one from here. */
 
-import { checkFunction, checkOptions, checkSignal } from './check.js';
+import { checkFunction, checkOptions, checkSignal, fail } from './check.js';
 import { Config } from './config.js';
 import { CancelledError, ModelNotLoadedError, toBllossomError } from './errors.js';
 import { locateModel } from './model-path.js';
@@ -54,7 +54,9 @@ export class ModelManager {
   #loading: Promise<boolean> | null = null;
   #unloading: Promise<void> | null = null;
 
+  /** @throws InvalidArgumentError when `config` is something else */
   constructor(config: Config = new Config()) {
+    if (!(config instanceof Config)) fail('config', 'a Config', config);
     this.config = config;
   }
 

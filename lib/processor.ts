@@ -1,8 +1,9 @@
 /** Everything between people's input and the model's: tokens, chat template, image tiles. */
 
-import { type ChatMessage, ChatTemplate, type ChatTemplateOptions } from './chat-template.js';
+import { type ChatMessage, separateImages } from './chat-message.js';
+import { ChatTemplate, type ChatTemplateOptions } from './chat-template.js';
 import { checkInteger, checkOptions, checkSignal, checkString, fail } from './check.js';
-import type { ImageSource } from './image/decode.js';
+import type { DecodeOptions, ImageSource } from './image/decode.js';
 import type { PreparedImage } from './image/prepare.js';
 import type { UrlFetcher } from './image/source.js';
 import type { NativeBinding, NativeModelInfo, NativePromptPart } from './native/binding.js';
@@ -11,10 +12,8 @@ import type { Engine } from './native/engine.js';
 /** Ids cross the binding as i32, which would wrap anything else. */
 const I32 = { min: 0, max: 0x7fff_ffff };
 
-export interface PrepareImageOptions {
-  /** Stops the fetch of an image URL. */
-  signal?: AbortSignal | undefined;
-}
+/** How image URLs are fetched is the configuration's to say; `signal` stops it. */
+export type PrepareImageOptions = Omit<DecodeOptions, 'fetchUrl'>;
 
 export class Processor {
   readonly #engine: Engine;
@@ -58,7 +57,7 @@ export class Processor {
    */
   applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): NativePromptPart[] {
     this.#template ??= new ChatTemplate(this.#info);
-    return this.#template.render(messages, options);
+    return this.#template.render(separateImages(messages).messages, options);
   }
 
   /**
@@ -67,11 +66,11 @@ export class Processor {
    * @throws InvalidArgumentError, ImageDecodeError, ImageLimitError, IoError, ConnectionError, the reason of the signal
    */
   async prepareImage(source: ImageSource, options?: PrepareImageOptions): Promise<PreparedImage> {
-    const { signal } = checkOptions('options', options, ['signal']);
-    if (signal !== undefined) checkSignal('signal', signal);
+    const given = checkOptions('options', options, ['upright', 'limits', 'signal']);
+    if (given.signal !== undefined) checkSignal('signal', given.signal);
     // The decoder is loaded with the first image: text alone does not pay for it.
     const { prepareImage } = await import('./image/prepare.js');
-    return prepareImage(source, this.#info, this.#tileImage, { fetchUrl: this.#fetcher(), signal });
+    return prepareImage(source, this.#info, this.#tileImage, { ...given, fetchUrl: this.#fetcher() });
   }
 }
 

@@ -25,6 +25,8 @@ export interface GenerationResult {
   decodeTokensPerSecond: number;
   /** Seconds in the vision tower; 0 when the image was still known. */
   imageEncodeTime: number;
+  /** Width and height of each image of the messages, in order. */
+  imageSizes: [width: number, height: number][];
   /** "stop": the model or a stop text ended it; "length": `maxTokens` or the context did. */
   finishReason: FinishReason;
   seed: number;
@@ -82,6 +84,7 @@ export async function runGeneration(
     // from the first token to the last, so one token less
     decodeTokensPerSecond: rate(stats.generatedTokens - 1, stats.decodeTime),
     imageEncodeTime: stats.encodeTime,
+    imageSizes: [],
     finishReason: reason,
     seed: parameters.seed,
     parameters,

@@ -1,20 +1,24 @@
 /** Answers in text. */
 
-import type { ChatMessage } from './chat-template.js';
+import { type Batch, type BatchItem, type BatchOptions, generationBatch } from './batch.js';
+import { batchWidth, type ChatRequest, type ChatSource, chatSource, runChat } from './chat.js';
+import type { ChatMessage } from './chat-message.js';
 import { checkText } from './check.js';
 import type { Config } from './config.js';
 import { Generation } from './generation.js';
-import { type GenerateOptions, resolveParameters } from './generation-parameters.js';
+import { type GenerateOptions, resolveParameters, streamOptions } from './generation-parameters.js';
 import type { ModelManager } from './model-manager.js';
-import { type GenerationResult, runGeneration } from './run-generation.js';
+import type { GenerationResult } from './run-generation.js';
+
+/** The options of every answer, and those of the batch. */
+export interface BatchGenerateOptions extends GenerateOptions, BatchOptions {}
 
 export class TextGenerator {
-  readonly #manager: ModelManager;
-  readonly #config: Config;
+  readonly #source: ChatSource;
 
-  constructor(manager: ModelManager, config: Config = manager.config) {
-    this.#manager = manager;
-    this.#config = config;
+  /** @param config default: the manager's. @throws InvalidArgumentError when one is something else */
+  constructor(manager: ModelManager, config?: Config) {
+    this.#source = chatSource(manager, config);
   }
 
   /**
@@ -24,27 +28,41 @@ export class TextGenerator {
    * for await (const piece of generator.generate('한국의 수도는?')) process.stdout.write(piece);
    *
    * The generation rejects with `InvalidArgumentError` (empty prompt, option out of range), `ModelNotLoadedError`,
-   * `ContextFullError`, `OutOfMemoryError`, `ClosedError` or the reason of the signal.
+   * `ContextFullError`, `OutOfMemoryError`, `TimeoutError`, `ClosedError` or the reason of the signal.
    */
   generate(prompt: string, options?: GenerateOptions): Generation<GenerationResult> {
-    const start = performance.now();
-    return new Generation(async (control) => {
-      checkText('prompt', prompt);
-      const { parameters, given } = resolveParameters(this.#config.generation, options);
-      const messages: ChatMessage[] = [{ role: 'user', content: prompt }];
-      if (given.systemMessage) messages.unshift({ role: 'system', content: given.systemMessage });
-      const model = this.#manager.requireModel();
-      const rendered = model.processor.applyChatTemplate(messages, { dateString: given.dateString });
-      const job = { prompt: rendered, images: [], parameters, start };
-      return runGeneration(model, job, control);
-    }, streamOptions(options));
+    return this.#start(options, () => [{ role: 'user', content: checkText('prompt', prompt) }]);
   }
-}
 
-/** The two options that the stream itself needs, where they are what they should be; wrong ones reject later. */
-export function streamOptions(options: GenerateOptions | undefined): Pick<GenerateOptions, 'signal' | 'onToken'> {
-  return {
-    signal: options?.signal instanceof AbortSignal ? options.signal : undefined,
-    onToken: typeof options?.onToken === 'function' ? options.onToken : undefined,
-  };
+  /**
+   * Answers the last of several messages. Their content is a text, or a list of texts and images:
+   * `[{ type: 'image', image: 'chart.png' }, { type: 'text', text: '…' }]`.
+   *
+   * The generation rejects as that of `generate`, and with `ImageDecodeError`, `ImageLimitError`, `IoError` or
+   * `ConnectionError`.
+   */
+  chatGenerate(messages: readonly ChatMessage[], options?: GenerateOptions): Generation<GenerationResult> {
+    return this.#start(options, () => messages);
+  }
+
+  /**
+   * Answers many prompts, computed together; the results come in input order, a failed one as
+   * `{ success: false, index, error }`. With a `seed` every prompt is answered with it, with a `timeout` each has that
+   * time. The batch itself rejects with `InvalidArgumentError` (not an array, a wrong option) or the reason of the signal.
+   */
+  batchGenerate(prompts: readonly string[], options?: BatchGenerateOptions): Batch<BatchItem<GenerationResult>> {
+    return generationBatch({
+      ...{ name: 'prompts', items: prompts, options, concurrency: batchWidth(this.#source) },
+      check: (shared) => resolveParameters(this.#source.config.generation, shared),
+      generate: (prompt, each) => this.generate(prompt, each),
+    });
+  }
+
+  #start(options: GenerateOptions | undefined, messages: () => ChatRequest['messages']): Generation<GenerationResult> {
+    const start = performance.now();
+    return new Generation(
+      async (control) => runChat(this.#source, { messages: messages(), options, start }, control),
+      streamOptions(options),
+    );
+  }
 }

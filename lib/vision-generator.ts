@@ -1,49 +1,136 @@
 /** Answers about pictures. */
 
-import { abortable } from './abortable.js';
-import type { ChatMessage } from './chat-template.js';
-import { checkText } from './check.js';
+import { type Batch, type BatchItem, type BatchOptions, generationBatch } from './batch.js';
+import { batchWidth, type ChatSource, chatSource, runChat } from './chat.js';
+import { checkBoolean, checkOneOf, checkText } from './check.js';
 import type { Config } from './config.js';
 import { Generation } from './generation.js';
-import { type GenerateOptions, resolveParameters } from './generation-parameters.js';
+import { GENERATE_KEYS, type GenerateOptions, resolveParameters, streamOptions } from './generation-parameters.js';
 import type { ImageSource } from './image/decode.js';
 import type { ModelManager } from './model-manager.js';
-import { type GenerationResult, runGeneration } from './run-generation.js';
-import { streamOptions } from './text-generator.js';
+import type { GenerationResult } from './run-generation.js';
+import {
+  LANGUAGES,
+  type Language,
+  TASK_DEFAULTS,
+  TASK_PROMPTS,
+  type TaskDefaults,
+  type VisionTask,
+} from './vision-tasks.js';
+
+export interface VisionOptions extends GenerateOptions {
+  /** Turn the picture upright as its EXIF orientation says; false: take the pixels as they are stored. Default: true */
+  preprocess?: boolean | undefined;
+}
+
+export interface VisionTaskOptions extends VisionOptions {
+  /** The language of the question, and with it of the answer. Default: "ko" */
+  language?: Language | undefined;
+}
+
+/** The options of every answer, and those of the batch. */
+export interface BatchAnalyzeOptions extends VisionOptions, BatchOptions {}
 
 export interface VisionResult extends GenerationResult {
   /** Width and height of the decoded image. */
   imageSize: [number, number];
 }
 
+/**
+ * An image is a file path, an http(s), file or data URL, bytes, a Blob or a sharp instance. What every method returns
+ * rejects as `TextGenerator.generate` does, and with `ImageDecodeError`, `ImageLimitError`, `IoError` or
+ * `ConnectionError`.
+ */
 export class VisionGenerator {
-  readonly #manager: ModelManager;
-  readonly #config: Config;
+  readonly #source: ChatSource;
 
-  constructor(manager: ModelManager, config: Config = manager.config) {
-    this.#manager = manager;
-    this.#config = config;
+  /** @param config default: the manager's. @throws InvalidArgumentError when one is something else */
+  constructor(manager: ModelManager, config?: Config) {
+    this.#source = chatSource(manager, config);
+  }
+
+  /** Answers a prompt about an image. */
+  generateWithImage(image: ImageSource, prompt: string, options?: VisionOptions): Generation<VisionResult> {
+    return this.#ask(image, () => checkText('prompt', prompt), options);
+  }
+
+  /** Describes what is to be seen: 200 tokens, temperature 0.1. */
+  describeImage(image: ImageSource, options?: VisionTaskOptions): Generation<VisionResult> {
+    return this.runTask('describe', image, options);
+  }
+
+  /** Reads the text (OCR): 300 tokens, temperature 0. */
+  extractText(image: ImageSource, options?: VisionTaskOptions): Generation<VisionResult> {
+    return this.runTask('ocr', image, options);
+  }
+
+  /** Explains a chart: 300 tokens, temperature 0.1. */
+  analyzeChart(image: ImageSource, options?: VisionTaskOptions): Generation<VisionResult> {
+    return this.runTask('chart', image, options);
+  }
+
+  /** Explains a table: 400 tokens, temperature 0.1. */
+  analyzeTable(image: ImageSource, options?: VisionTaskOptions): Generation<VisionResult> {
+    return this.runTask('table', image, options);
+  }
+
+  /** Converts a document to Markdown: 500 tokens, temperature 0. */
+  convertToMarkdown(image: ImageSource, options?: VisionTaskOptions): Generation<VisionResult> {
+    return this.runTask('markdown', image, options);
+  }
+
+  /** Answers a question: 250 tokens, temperature 0.1. */
+  answerVisualQuestion(image: ImageSource, question: string, options?: VisionOptions): Generation<VisionResult> {
+    return this.#ask(image, () => checkText('question', question), options, TASK_DEFAULTS.question);
+  }
+
+  /** Runs a named task: the methods above, and "summarize" (400 tokens, temperature 0.1). */
+  runTask(task: VisionTask, image: ImageSource, options?: VisionTaskOptions): Generation<VisionResult> {
+    const defaults = Object.hasOwn(TASK_DEFAULTS, task) ? TASK_DEFAULTS[task] : undefined;
+    const prompt = () => {
+      const language = options?.language === undefined ? 'ko' : checkOneOf('language', options.language, LANGUAGES);
+      const prompts = TASK_PROMPTS[language];
+      return prompts[checkOneOf('task', task, Object.keys(prompts) as VisionTask[])];
+    };
+    return this.#ask(image, prompt, options, defaults, ['language']);
   }
 
   /**
-   * Answers a prompt about an image: a file path, http(s) or data URL, bytes, Blob or sharp instance.
-   *
-   * The generation rejects as `TextGenerator.generate` does, and with `ImageDecodeError`, `ImageLimitError`, `IoError` or
-   * `ConnectionError`.
+   * Asks the same about many images, computed together; the results come in input order, a failed one as
+   * `{ success: false, index, error }`. The batch itself rejects with `InvalidArgumentError` (not an array, an empty
+   * prompt, a wrong option) or the reason of the signal.
    */
-  generateWithImage(image: ImageSource, prompt: string, options?: GenerateOptions): Generation<VisionResult> {
+  batchAnalyzeImages(
+    images: readonly ImageSource[],
+    prompt: string,
+    options?: BatchAnalyzeOptions,
+  ): Batch<BatchItem<VisionResult>> {
+    return generationBatch({
+      ...{ name: 'images', items: images, options, concurrency: batchWidth(this.#source) },
+      check: (shared) => {
+        checkText('prompt', prompt);
+        resolveParameters(this.#source.config.generation, shared, [...GENERATE_KEYS, 'preprocess']);
+      },
+      generate: (image, each) => this.generateWithImage(image, prompt, each),
+    });
+  }
+
+  #ask(
+    image: ImageSource,
+    prompt: () => string,
+    options: VisionOptions | undefined,
+    defaults: Partial<TaskDefaults> = {},
+    ownKeys: readonly string[] = [],
+  ): Generation<VisionResult> {
     const start = performance.now();
     return new Generation(async (control) => {
-      checkText('prompt', prompt);
-      const { parameters, given } = resolveParameters(this.#config.generation, options);
-      const model = this.#manager.requireModel();
-      const messages: ChatMessage[] = [{ role: 'user', content: [{ type: 'image' }, { type: 'text', text: prompt }] }];
-      if (given.systemMessage) messages.unshift({ role: 'system', content: given.systemMessage });
-      const rendered = model.processor.applyChatTemplate(messages, { dateString: given.dateString });
-      const prepared = await abortable(model.processor.prepareImage(image, { signal: control.signal }), control.signal);
-      const { width, height, ...native } = prepared;
-      const job = { prompt: rendered, images: [native], parameters, start };
-      return { ...(await runGeneration(model, job, control)), imageSize: [width, height] };
+      const text = prompt();
+      const upright = options?.preprocess === undefined || checkBoolean('preprocess', options.preprocess);
+      const content = [{ type: 'image', image } as const, { type: 'text', text } as const];
+      const request = { messages: [{ role: 'user', content }], options, defaults, upright, start };
+      const result = await runChat(this.#source, { ...request, ownKeys: ['preprocess', ...ownKeys] }, control);
+      const [imageSize] = result.imageSizes;
+      return { ...result, imageSize: imageSize as [number, number] };
     }, streamOptions(options));
   }
 }

@@ -173,6 +173,17 @@ static std::vector<float> read_floats(const ggml_tensor * tensor) {
     return values;
 }
 
+/**
+ * A copy that outlives the graph's run. Nodes of its own, because the allocator goes by the nodes: for a graph with the
+ * same ones as the last it takes the last plan, in which a tensor marked as output since then may be overwritten.
+ */
+static ggml_tensor * build_output_copy(graph_builder & graph, ggml_tensor * tensor) {
+    ggml_tensor * copy = ggml_cont(graph.ctx.get(), tensor);
+    ggml_set_output(copy);
+    ggml_build_forward_expand(graph.gf, copy);
+    return copy;
+}
+
 bool context::encode(const image_input & image, int32_t slot, vision_probe * probe) {
     graph_builder graph(graph_memory_, max_nodes(model_->hp));
     vision_inputs inputs;
@@ -180,11 +191,11 @@ bool context::encode(const image_input & image, int32_t slot, vision_probe * pro
     {
         const assert_guard guard;
         outputs = build_vision(graph.ctx.get(), *model_, image.n_tiles, inputs);
-        if (probe) {
-            ggml_set_output(outputs.features);
-            ggml_set_output(outputs.states);
-        }
         build_cross_kv(graph.ctx.get(), graph.gf, *model_, *cross_, outputs.states, slot);
+        if (probe) {
+            outputs.features = build_output_copy(graph, outputs.features);
+            outputs.states   = build_output_copy(graph, outputs.states);
+        }
         allocate(sched_.get(), graph.gf);
     }
     inputs.set(image, model_->hp.vision);

@@ -32,6 +32,8 @@ const char * error_code_name(error_code code) {
         return "ERR_IO";
     case error_code::backend:
         return "ERR_BACKEND";
+    case error_code::timeout:
+        return "ERR_TIMEOUT";
     case error_code::cancelled:
         return "ERR_CANCELLED";
     case error_code::closed:

@@ -21,6 +21,7 @@ enum class error_code {
     connection,        // ERR_CONNECTION         a download failed
     io,                // ERR_IO                 reading or writing a file failed
     backend,           // ERR_BACKEND            a device failed
+    timeout,           // ERR_TIMEOUT            the time that the caller allowed is over
     cancelled,         // ERR_CANCELLED          the caller gave up
     closed,            // ERR_CLOSED             the engine was closed or the model unloaded
     not_loaded,        // ERR_NOT_LOADED         no model is loaded

@@ -107,6 +107,7 @@ const KO_ERRORS: Record<ErrorCode, string> = {
   ERR_CONNECTION: '내려받기에 실패했습니다',
   ERR_IO: '파일을 읽거나 쓸 수 없습니다',
   ERR_BACKEND: '장치 오류입니다',
+  ERR_TIMEOUT: '제한 시간을 넘었습니다',
   ERR_CANCELLED: '취소되었습니다',
   ERR_CLOSED: '엔진이 닫혔습니다',
   ERR_NOT_LOADED: '불러온 모델이 없습니다',

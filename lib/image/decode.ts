@@ -18,6 +18,8 @@ import { type EncodedSource, type ReadOptions, readSource } from './source.js';
 export type ImageSource = EncodedSource | Sharp;
 
 export interface DecodeOptions extends ReadOptions {
+  /** Turn the picture upright as its EXIF orientation says. Default: true */
+  upright?: boolean | undefined;
   limits?: Partial<ImageLimits>;
 }
 
@@ -40,9 +42,10 @@ export interface RgbImage {
  */
 export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<RgbImage> {
   const limits = { ...IMAGE_LIMITS, ...options.limits };
+  const turn = options.upright === false ? (pipeline: Sharp) => pipeline : (pipeline: Sharp) => pipeline.autoOrient();
   try {
-    if (isPipeline(source)) return await decodePipeline(source, limits);
-    return await decodeBytes(await readSource(source, limits.maxBytes, options), limits);
+    if (isPipeline(source)) return await decodePipeline(source, turn, limits);
+    return await decodeBytes(await readSource(source, limits.maxBytes, options), turn, limits);
   } catch (cause) {
     if (cause instanceof BllossomError || (options.signal?.aborted && cause === options.signal.reason)) throw cause;
     throw translate(cause, limits);
@@ -55,7 +58,9 @@ function isPipeline(source: ImageSource): source is Sharp {
   return [clone, metadata, raw].every((method) => typeof method === 'function');
 }
 
-async function decodeBytes(bytes: Buffer, limits: ImageLimits): Promise<RgbImage> {
+type Turn = (pipeline: Sharp) => Sharp;
+
+async function decodeBytes(bytes: Buffer, turn: Turn, limits: ImageLimits): Promise<RgbImage> {
   const format = requireFormat(bytes);
   const header = await sharp(bytes, { ...STRICT, limitInputPixels: false }).metadata();
   checkSize(header, limits);
@@ -63,7 +68,7 @@ async function decodeBytes(bytes: Buffer, limits: ImageLimits): Promise<RgbImage
   const pipeline = sharp(bytes, { ...STRICT, limitInputPixels: limits.maxPixels }).timeout({
     seconds: limits.maxSeconds,
   });
-  return decodeSamples(pipeline.autoOrient(), sampleKind(bytes, format, header), limits);
+  return decodeSamples(turn(pipeline), sampleKind(bytes, format, header), limits);
 }
 
 /** How the samples have to be read to come out as Pillow reads them. */
@@ -82,10 +87,10 @@ const PNG_GREY_AND_ALPHA = 4;
 /** `failOn: 'error'`: truncated data is an error, a decoder's warning is not. */
 const STRICT: SharpOptions = { failOn: 'error', ignoreIcc: true, pages: 1 };
 
-async function decodePipeline(pipeline: Sharp, limits: ImageLimits): Promise<RgbImage> {
+async function decodePipeline(pipeline: Sharp, turn: Turn, limits: ImageLimits): Promise<RgbImage> {
   const input = pipeline.clone();
   checkSize(await within(limits.maxSeconds, input.metadata()), limits);
-  return decodeSamples(input.timeout({ seconds: limits.maxSeconds }).autoOrient(), 'rgb', limits);
+  return decodeSamples(turn(input.timeout({ seconds: limits.maxSeconds })), 'rgb', limits);
 }
 
 /** A pipeline may read a stream that nobody feeds. */

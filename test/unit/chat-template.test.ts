@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type ChatMessage, ChatTemplate, type ChatTemplateOptions } from '../../lib/chat-template.js';
+import type { ChatMessage } from '../../lib/chat-message.js';
+import { ChatTemplate, type ChatTemplateOptions } from '../../lib/chat-template.js';
 import { InvalidArgumentError, ModelFormatError } from '../../lib/errors.js';
 import type { NativePromptPart } from '../../lib/native/binding.js';
 import { META_V1, META_V2 } from '../support/templates.js';

@@ -1,0 +1,75 @@
+/** Answers a conversation: messages to a prompt, their pictures to tiles, both to the engine. */
+
+import { abortable } from './abortable.js';
+import { type ChatMessage, separateImages } from './chat-message.js';
+import { fail } from './check.js';
+import { Config } from './config.js';
+import type { GenerationSection } from './config-schema.js';
+import { InvalidArgumentError } from './errors.js';
+import type { GenerationControl } from './generation.js';
+import { GENERATE_KEYS, type GenerateOptions, resolveParameters } from './generation-parameters.js';
+import { ModelManager } from './model-manager.js';
+import { type GenerationResult, runGeneration } from './run-generation.js';
+
+/** Where a generator takes its model and its defaults from. */
+export interface ChatSource {
+  manager: ModelManager;
+  config: Config;
+}
+
+/** @throws InvalidArgumentError when one is something else */
+export function chatSource(manager: ModelManager, config?: Config): ChatSource {
+  if (!(manager instanceof ModelManager)) fail('modelManager', 'a ModelManager', manager);
+  if (config !== undefined && !(config instanceof Config)) fail('config', 'a Config', config);
+  return { manager, config: config ?? manager.config };
+}
+
+export interface ChatRequest {
+  messages: readonly ChatMessage[];
+  options: GenerateOptions | undefined;
+  /** What goes before `config.generation`. */
+  defaults?: Partial<GenerationSection>;
+  /** Options of the call that are its own; they do not come here, but are allowed. */
+  ownKeys?: readonly string[];
+  /** Turn pictures upright. Default: true */
+  upright?: boolean;
+  /** `performance.now()` of the call. */
+  start: number;
+}
+
+/** @throws what `TextGenerator.generate` and `VisionGenerator.generateWithImage` name */
+export async function runChat(
+  { manager, config }: ChatSource,
+  { messages, options, defaults, ownKeys = [], upright = true, start }: ChatRequest,
+  control: GenerationControl,
+): Promise<GenerationResult> {
+  const known = [...GENERATE_KEYS, ...ownKeys];
+  const { parameters, given } = resolveParameters({ ...config.generation, ...defaults }, options, known);
+  const bare = separateImages(withSystem(messages, given.systemMessage));
+  const model = manager.requireModel();
+  const prompt = model.processor.applyChatTemplate(bare.messages, { dateString: given.dateString });
+  const prepared = await Promise.all(
+    bare.images.map((image, i) => {
+      if (image === undefined) fail(`image ${i + 1} of the messages`, 'an image', image);
+      return abortable(model.processor.prepareImage(image, { upright, signal: control.signal }), control.signal);
+    }),
+  );
+  const images = prepared.map(({ width: _width, height: _height, ...native }) => native);
+  const result = await runGeneration(model, { prompt, images, parameters, start }, control);
+  return { ...result, imageSizes: prepared.map(({ width, height }) => [width, height]) };
+}
+
+function withSystem(messages: readonly ChatMessage[], systemMessage: string | undefined): readonly ChatMessage[] {
+  if (!systemMessage) return messages;
+  if (Array.isArray(messages) && messages[0]?.role === 'system') {
+    throw new InvalidArgumentError(
+      'The system message is given twice: in the messages and as the option systemMessage. Leave one out',
+    );
+  }
+  return Array.isArray(messages) ? [{ role: 'system', content: systemMessage }, ...messages] : messages;
+}
+
+/** Requests in flight for a batch: enough that the engine always finds the next one waiting. */
+export function batchWidth({ manager }: ChatSource): number {
+  return 2 * (manager.config.hardware.maxBatchSize ?? 4);
+}
