@@ -125,6 +125,7 @@ describe('bad input gives one clear line, a failing exit code and no stack trace
     ['no prompt', () => ['text', '--model', model], /prompt/],
     ['no such image', () => ['vision', 'none.png', '--prompt', 'x', '--model', model], /none\.png.*no such file/],
     ['an image that is none', () => ['vision', 'text.png', '--prompt', 'x', '--model', model], /image/i],
+    ['an image URL to this machine', () => ['vision', 'http://127.1/a.png', '--prompt', 'x'], /allowPrivateAddresses/],
     ['a folder for an image', () => ['vision', work, '--prompt', 'x', '--model', model], /cannot be read/],
     ['an image without a prompt', () => ['vision', image(), '--model', model], /--prompt/],
     ['an image with an empty prompt', () => ['vision', image(), '--prompt', '', '--model', model], /prompt/],
