@@ -113,7 +113,7 @@ export class ConversationManager {
       checkInput(input);
       const { parameters, given } = resolveParameters(this.#generator.config.generation, options);
       const chat = { ...given, ...parameters, systemMessage: given.systemMessage ?? ownSystem };
-      const user = await abortable(this.#userMessage(input), control.signal);
+      const user = await abortable(this.#userMessage(input, control.signal), control.signal);
       await abortable(Promise.allSettled(earlier), control.signal); // which drains them
       const before = history.turns;
       const kept = before.slice(this.#turnsToDrop(before, user, chat));
@@ -184,13 +184,13 @@ export class ConversationManager {
     return { turns: length, droppedTurns: turns.length - length };
   }
 
-  async #userMessage(input: ConversationInput): Promise<UserMessage> {
+  async #userMessage(input: ConversationInput, signal: AbortSignal): Promise<UserMessage> {
     this.#generator.manager.requireModel(); // before files are read and others waited for
-    return userMessage(input, (source) => this.#readImage(source));
+    return userMessage(input, (source) => this.#readImage(source, signal));
   }
 
-  #readImage(source: ImageSource): Promise<Uint8Array> {
-    return this.#generator.manager.requireModel().processor.readImage(source);
+  #readImage(source: ImageSource, signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#generator.manager.requireModel().processor.readImage(source, signal);
   }
 
   #turnsToDrop(

@@ -9,6 +9,7 @@ export type {
   GenerationSection,
   HardwareSection,
   ModelSection,
+  NetworkSection,
   PathsSection,
   QuantizationSection,
 } from './config-schema.js';
@@ -79,8 +80,8 @@ export {
   type PerformanceReport,
 } from './monitor-performance.js';
 export type { FinishReason, NativeSystemInfo as SystemInfo } from './native/binding.js';
-export type { Processor } from './processor.js';
-export type { GenerationResult } from './run-generation.js';
+export type { PrepareImageOptions, Processor } from './processor.js';
+export type { GenerationResult, LogProbability, TokenLogprob } from './run-generation.js';
 export {
   type RetriedError,
   type RetryOptions,

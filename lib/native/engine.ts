@@ -13,6 +13,7 @@ import type {
   NativeEvaluation,
   NativeEvent,
   NativeLoadOptions,
+  NativeLogprobs,
   NativeMemory,
   NativeModelInfo,
   NativePromptPart,
@@ -24,6 +25,7 @@ export interface EngineDone {
   reason: FinishReason;
   tokens: Int32Array;
   stats: NativeStats;
+  logprobs: NativeLogprobs | null;
 }
 
 /** A running generation. */

@@ -3,14 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ConversationManager } from '../../lib/conversation-manager.js';
 import { TimeoutError } from '../../lib/errors.js';
-import { Generation } from '../../lib/generation.js';
 import type { ModelManager } from '../../lib/model-manager.js';
 import { monitorPerformance } from '../../lib/monitor-performance.js';
-import type { EngineDone, EngineRequest } from '../../lib/native/engine.js';
 import { safeGenerate } from '../../lib/safe-generate.js';
 import { TextGenerator } from '../../lib/text-generator.js';
 import { VisionGenerator } from '../../lib/vision-generator.js';
-import { endless, GREEDY, loadedManager, ROOT, tinyImages } from '../support/model.js';
+import { endless, loadedManager, ROOT, tinyImages } from '../support/model.js';
 
 let manager: ModelManager;
 let text: TextGenerator;
@@ -128,18 +126,7 @@ describe('back-pressure', () => {
   it('a slow reader has at most 32 pieces waiting for it', async () => {
     const { engine } = manager.requireModel();
     let sent = 0;
-    const generation = new Generation<EngineDone>((control) => {
-      let request: EngineRequest | undefined;
-      const onPiece = (piece: string) => {
-        sent++;
-        control.onPiece(piece);
-      };
-      const credit = control.connect((pieces) => request?.grant(pieces));
-      const prompt = [{ text: 'hello' }];
-      const native = { prompt, images: [], maxTokens: 200, sampling: GREEDY, stop: [], ignoreEos: true, credit };
-      request = engine.generate(native, { signal: control.signal, onPiece });
-      return request.done;
-    });
+    const generation = endless({ engine, maxTokens: 200, onSent: () => sent++ });
     let read = 0;
     let most = 0;
     for await (const _ of generation) {

@@ -45,7 +45,7 @@ export function scriptedModel(pieces: string[], info: Partial<NativeModelInfo> =
   const tileImage = async () => new Uint8Array(28 * 28 * 3);
   const config = new Config();
   const manager = new ScriptedManager(
-    { engine, info: facts, processor: new Processor(engine, facts, tileImage) },
+    { engine, info: facts, processor: new Processor(engine, facts, tileImage, () => undefined) },
     config,
   );
   return { manager, native, prompts: () => native.requests.map(({ prompt }) => promptText(prompt)) };
