@@ -72,25 +72,29 @@ describe('sampling of the demo model', () => {
 });
 
 /** Everything that takes a signal, on a work that takes long. */
-const long = { maxTokens: 3000, temperature: 2, topK: 0, topP: 1, seed: 5 };
+const long = () => {
+  const { stopTokens } = manager.requireModel().info;
+  const logitBias = Object.fromEntries(stopTokens.map((token) => [token, Number.NEGATIVE_INFINITY]));
+  return { maxTokens: 3000, temperature: 2, logitBias };
+};
 const methods: [string, (options: { signal?: AbortSignal; timeout?: number }) => PromiseLike<unknown>][] = [
-  ['generate', (options) => text.generate('x', { ...long, ...options })],
-  ['chatGenerate', (options) => text.chatGenerate([{ role: 'user', content: 'x' }], { ...long, ...options })],
-  ['generateWithImage', (options) => vision.generateWithImage(image(), 'x', { ...long, ...options })],
-  ['describeImage', (options) => vision.describeImage(image(), { ...long, ...options })],
-  ['extractText', (options) => vision.extractText(image(), { ...long, ...options })],
-  ['analyzeChart', (options) => vision.analyzeChart(image(), { ...long, ...options })],
-  ['analyzeTable', (options) => vision.analyzeTable(image(), { ...long, ...options })],
-  ['convertToMarkdown', (options) => vision.convertToMarkdown(image(), { ...long, ...options })],
-  ['answerVisualQuestion', (options) => vision.answerVisualQuestion(image(), 'x', { ...long, ...options })],
-  ['generateResponse', (options) => new ConversationManager(text).generateResponse('x', { ...long, ...options })],
+  ['generate', (options) => text.generate('x', { ...long(), ...options })],
+  ['chatGenerate', (options) => text.chatGenerate([{ role: 'user', content: 'x' }], { ...long(), ...options })],
+  ['generateWithImage', (options) => vision.generateWithImage(image(), 'x', { ...long(), ...options })],
+  ['describeImage', (options) => vision.describeImage(image(), { ...long(), ...options })],
+  ['extractText', (options) => vision.extractText(image(), { ...long(), ...options })],
+  ['analyzeChart', (options) => vision.analyzeChart(image(), { ...long(), ...options })],
+  ['analyzeTable', (options) => vision.analyzeTable(image(), { ...long(), ...options })],
+  ['convertToMarkdown', (options) => vision.convertToMarkdown(image(), { ...long(), ...options })],
+  ['answerVisualQuestion', (options) => vision.answerVisualQuestion(image(), 'x', { ...long(), ...options })],
+  ['generateResponse', (options) => new ConversationManager(text).generateResponse('x', { ...long(), ...options })],
 ];
 const batches: typeof methods = [
-  ['batchGenerate', (options) => text.batchGenerate(['x', 'y'], { ...long, ...options })],
-  ['batchAnalyzeImages', (options) => vision.batchAnalyzeImages([image(), image()], 'x', { ...long, ...options })],
+  ['batchGenerate', (options) => text.batchGenerate(['x', 'y'], { ...long(), ...options })],
+  ['batchAnalyzeImages', (options) => vision.batchAnalyzeImages([image(), image()], 'x', { ...long(), ...options })],
 ];
 const retried: typeof methods = [
-  ['safeGenerate', (options) => safeGenerate(text, 'x', { ...long, ...options, maxRetries: 0 })],
+  ['safeGenerate', (options) => safeGenerate(text, 'x', { ...long(), ...options, maxRetries: 0 })],
 ];
 
 describe.each([...methods, ...batches, ...retried])('an abort of %s', (_, call) => {
