@@ -111,7 +111,7 @@ export interface ConfigSections {
 
 export type SectionName = keyof ConfigSections;
 
-const MAX_GPU = 1023;
+const MAX_GPU = 999;
 
 export interface Field {
   initial: unknown;
@@ -164,7 +164,6 @@ const targetGpu: Field = {
     if (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_GPU) return value;
     return fail(name, `the name of a GPU, its number from 0 to ${MAX_GPU}, or null`, value);
   },
-  fromFile: readNumber,
 };
 
 const gpuLayers: Field = {

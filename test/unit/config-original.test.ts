@@ -133,7 +133,7 @@ describe('spellings of values', () => {
     ['model.torch_dtype', 'fp32', 'float32'],
     ['model.path', 'null', null],
     ['hardware.target_gpu', '1', 1],
-    ['hardware.target_gpu', '"1"', 1],
+    ['hardware.target_gpu', '"1"', '1'],
     ['hardware.target_gpu', '', null],
     ['hardware.gpu_layers', '"12"', 12],
     ['hardware.gpu_layers', 'auto', 'auto'],
