@@ -1,7 +1,7 @@
 /** The configuration: defaults, then a YAML file, then what the program sets. */
 
 import { Document } from 'yaml';
-import { checkText, fail } from './check.js';
+import { checkText } from './check.js';
 import {
   type ConfigSections,
   checkSection,
@@ -9,6 +9,7 @@ import {
   type GenerationSection,
   type HardwareSection,
   type ModelSection,
+  type NetworkSection,
   type PathsSection,
   type QuantizationSection,
   SECTION_NAMES,
@@ -37,6 +38,7 @@ export class Config implements ConfigSections {
   generation: GenerationSection = defaultsOf('generation');
   hardware: HardwareSection = defaultsOf('hardware');
   paths: PathsSection = defaultsOf('paths');
+  network: NetworkSection = defaultsOf('network');
 
   /** What was read: keeps comments, order and what is not ours. */
   #document = new Document();
@@ -90,11 +92,7 @@ export class Config implements ConfigSections {
 
   /** Checks every value. @throws InvalidArgumentError naming the first that is wrong, or a key that looks misspelled */
   validate(): void {
-    for (const name of SECTION_NAMES) {
-      const values: unknown = this[name];
-      if (typeof values !== 'object' || values === null) fail(name, 'a section of the configuration', values);
-      checkSection(name, values);
-    }
+    for (const name of SECTION_NAMES) checkSection(name, this[name]);
   }
 
   /** An independent `Config` with the same values, and with what it keeps of the file. Own fields of a subclass stay. */

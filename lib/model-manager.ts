@@ -18,6 +18,7 @@ import { locateModel } from './model-path.js';
 import type { NativeLoadOptions, NativeModelInfo, NativeSystemInfo } from './native/binding.js';
 import { Engine } from './native/engine.js';
 import { loadNative } from './native/load.js';
+import { imageFetcher } from './net/image-fetcher.js';
 import { Processor } from './processor.js';
 import { SharedWork, type Waiter } from './shared-work.js';
 
@@ -223,7 +224,8 @@ async function loadFrom(config: Config, control: Required<Waiter>): Promise<Load
     const options = toNativeOptions(config, path, binding.systemInfo());
     engine = new Engine(binding);
     const info = await engine.load(options, control);
-    return { engine, info, processor: new Processor(engine, info, binding.tileImage) };
+    const processor = new Processor(engine, info, binding.tileImage, () => imageFetcher(config.network));
+    return { engine, info, processor };
   } catch (error) {
     engine?.close();
     throw control.signal?.aborted && error === control.signal.reason ? error : toBllossomError(error);
