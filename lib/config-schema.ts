@@ -71,7 +71,7 @@ export interface HardwareSection {
    * null: the first. Without effect on a machine without GPU, and beside a `deviceMap` that names a device.
    */
   targetGpu: string | number | null;
-  /** GB (2^30 bytes) of `targetGpu` that may be planned for. Without effect while `targetGpu` is null. */
+  /** GB (2^30 bytes) of `targetGpu` that may be planned for. Without effect where `targetGpu` has none. */
   targetVramGb: number;
   /** Accepted from files of the Python original; layers that do not fit on the GPU always stay with the CPU. */
   useCpuOffload: boolean;

@@ -25,7 +25,8 @@ export type ModelArchitecture = Pick<
   | ('threads' | 'tileSize' | 'maxTiles' | 'aspectRatios')
 >;
 
-const GB = 1024 ** 3;
+/** Bytes. */
+export const GB = 1024 ** 3;
 
 /** @param name of the configuration, for files that do not say theirs */
 export function describeModel(model: LoadedModel | null, name: string): ModelInfo {

@@ -13,7 +13,7 @@ import {
   ModelOutputError,
   toBllossomError,
 } from './errors.js';
-import { describeModel, type ModelInfo } from './model-info.js';
+import { describeModel, GB, type ModelInfo } from './model-info.js';
 import { locateModel } from './model-path.js';
 import type { NativeLoadOptions, NativeModelInfo, NativeSystemInfo } from './native/binding.js';
 import { Engine } from './native/engine.js';
@@ -234,11 +234,14 @@ async function loadFrom(config: Config, control: Required<Waiter>): Promise<Load
 
 function toNativeOptions(config: Config, path: string, { devices }: NativeSystemInfo): NativeLoadOptions {
   const { model, hardware } = config;
+  const aimsAtGpu = model.deviceMap === 'auto' && hardware.targetGpu !== null;
   return {
     path,
     device: pickDevice(config, devices),
     threads: hardware.threads ?? 0,
     gpuLayers: hardware.gpuLayers === 'auto' ? -1 : hardware.gpuLayers,
+    gpuShare: hardware.maxMemoryUsage,
+    gpuBytes: aimsAtGpu ? hardware.targetVramGb * GB : 0,
     contextSize: hardware.contextSize ?? 0,
     batchSize: 0,
     maxSequences: hardware.maxBatchSize ?? 0,

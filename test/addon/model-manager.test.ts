@@ -98,6 +98,12 @@ describe('a load that fails', () => {
       /GGUF|magic/i,
     ],
     ['nonsense', (config) => Object.assign(config.hardware, { threads: 0 }), InvalidArgumentError, /hardware\.threads/],
+    [
+      'too large a share',
+      ({ hardware }) => Object.assign(hardware, { maxMemoryUsage: 2 }),
+      InvalidArgumentError,
+      /hardware\.maxMemoryUsage/,
+    ],
     ['a gone section', (config) => Object.assign(config, { paths: null }), InvalidArgumentError, /for paths/],
     [
       'no such device',
