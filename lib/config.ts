@@ -95,10 +95,10 @@ export class Config implements ConfigSections {
     for (const name of SECTION_NAMES) checkSection(name, this[name]);
   }
 
-  /** An independent `Config` with the same values, and with what it keeps of the file. Own fields of a subclass stay. */
+  /** An independent `Config` with the same values, and with what it keeps of the file. A subclass's own are not copied. */
   clone(): Config {
     const copy = new Config();
-    Object.assign(copy, structuredClone(this.toJSON()));
+    for (const name of SECTION_NAMES) Reflect.set(copy, name, { ...this[name] });
     copy.#document = this.#document.clone();
     return copy;
   }
