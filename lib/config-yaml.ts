@@ -45,11 +45,13 @@ export function placeOf({ document, at }: YamlFile, name: SectionName): string {
   return at(offsetOf(document.get(name, true)));
 }
 
-/** Writes the values of a section in place: comments, order, foreign keys and the spelling of a key stay. */
+/**
+ * Writes the values of a section in place: comments, order, foreign keys and the spelling of a key stay. A section that
+ * was an alias becomes a mapping of its own, so that what it stood for keeps its values.
+ */
 export function writeSection(document: Document, name: SectionName, values: object): void {
-  const present = resolve(document, document.get(name, true));
-  if (!isMap(present)) document.set(name, document.createNode({}));
-  const section = resolve(document, document.get(name, true)) as YAMLMap;
+  if (!isMap(document.get(name, true))) document.set(name, document.createNode({}));
+  const section = document.get(name, true) as YAMLMap;
   for (const [key, field] of fieldsOf(name)) {
     const spelled = pairsOf(section).some((pair) => keyOf(pair) === key) ? key : yamlKey(key, field);
     const value: unknown = Reflect.get(values, key);

@@ -117,6 +117,15 @@ describe("a file of the original's projects", () => {
     expect(new Config(file).toJSON()).toEqual(config.toJSON());
   });
 
+  it('that shares a mapping by an alias keeps it for the others', () => {
+    const config = load('shared: &s { top_k: 4 }\ngeneration: *s\nmine: *s\n');
+    expect(config.generation.topK).toBe(4);
+    config.generation.topK = 5;
+    config.saveToYaml(file);
+    expect(readFileSync(file, 'utf8')).toMatch(/^shared: &s \{ top_k: 4 \}\ngeneration:\n[\s\S]*mine: \*s\n/);
+    expect(new Config(file).generation.topK).toBe(5);
+  });
+
   it('in the encoding of Windows programs is read', () => {
     expect(load('\ufeffgeneration:\r\n  max_tokens: 5\r\n').generation.maxTokens).toBe(5);
   });
