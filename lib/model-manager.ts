@@ -142,9 +142,12 @@ export class ModelManager implements AsyncDisposable {
         sampling: {
           ...{ temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, frequencyPenalty: 0 },
           ...{ presencePenalty: 0, penaltyLastN: 0, seed: 0 },
+          logitBias: { tokens: new Int32Array(), values: new Float32Array() },
         },
         stop: [],
         ignoreEos: true,
+        grammar: null,
+        logprobs: -1,
         credit: 1,
       });
       const [token = -1, ...more] = (await request.done).tokens;
