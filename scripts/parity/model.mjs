@@ -15,6 +15,7 @@ const GREEDY = {
   presencePenalty: 0,
   penaltyLastN: 0,
   seed: 0,
+  logitBias: { tokens: new Int32Array(), values: new Float32Array() },
 };
 
 /** Converts a golden folder's checkpoint and returns the file. */
@@ -33,6 +34,8 @@ export async function openModel(file, { rowMode, kvType }) {
     device: 'cpu',
     threads: 1, // on matrices this small more of them only wait for each other
     gpuLayers: -1,
+    gpuShare: 0.9,
+    gpuBytes: 0,
     contextSize: 1024,
     batchSize: 0,
     maxSequences: 1,
@@ -57,6 +60,8 @@ export async function openModel(file, { rowMode, kvType }) {
         sampling: GREEDY,
         stop: [],
         ignoreEos: true,
+        grammar: null,
+        logprobs: -1,
         credit: maxTokens,
       };
       return (await engine.generate(request).done).tokens;

@@ -18,6 +18,7 @@ const engine = new Engine(binding);
 const sampling = {
   ...{ temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, frequencyPenalty: 0 },
   ...{ presencePenalty: 0, penaltyLastN: 0, seed: 0 },
+  logitBias: { tokens: new Int32Array(), values: new Float32Array() },
 };
 
 const outcomeOf = (error) => {
@@ -30,11 +31,22 @@ async function run(path) {
   try {
     const info = await engine.load({
       ...{ path, device: 'cpu', threads: 1, gpuLayers: 0, contextSize: 256, batchSize: 0, maxSequences: 0 },
+      ...{ gpuShare: 0.9, gpuBytes: 0 },
       ...{ maxImages: 1, kvType: 'f16', rowMode: 'hf', checkTensors: true },
     });
     const { width, height, ...tiles } = await prepareImage(image, info, binding.tileImage);
     const prompt = [{ special: info.imageToken }, { text: 'hello' }];
-    const request = { prompt, images: [tiles], maxTokens: 3, sampling, stop: [], ignoreEos: true, credit: 4 };
+    const request = {
+      prompt,
+      images: [tiles],
+      maxTokens: 3,
+      sampling,
+      stop: [],
+      ignoreEos: true,
+      grammar: null,
+      logprobs: -1,
+      credit: 4,
+    };
     const { tokens } = await engine.generate(request).done;
     return `ran ${tokens}`;
   } catch (error) {
