@@ -51,7 +51,7 @@ export async function runChat(
   const prepared = await Promise.all(
     bare.images.map((image, i) => {
       if (image === undefined) fail(`image ${i + 1} of the messages`, 'an image', image);
-      return abortable(model.processor.prepareImage(image, { upright }), control.signal);
+      return abortable(model.processor.prepareImage(image, { upright, signal: control.signal }), control.signal);
     }),
   );
   const images = prepared.map(({ width: _width, height: _height, ...native }) => native);
