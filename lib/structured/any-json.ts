@@ -5,7 +5,7 @@ import { chars, choice, type Expression, literal, optional, repeat, sequence } f
 import type { Grammar } from './grammar.js';
 import { anyJsonChar, GAP } from './json-text.js';
 import { keyOtherThan } from './keys.js';
-import { anyInteger, DIGIT } from './numbers.js';
+import { DIGIT, INTEGER_DIGITS, NONZERO } from './numbers.js';
 
 export function gap(grammar: Grammar): Expression {
   return grammar.shared('gap', () => GAP);
@@ -35,11 +35,12 @@ export function anyString(grammar: Grammar): Expression {
   );
 }
 
-/** At most 15 digits before the point and an exponent of two, so that every number is finite. */
+/** "-0.5" too, which no integer begins. At most 15 digits before the point and an exponent of two, so that every number is finite. */
 export function anyNumber(grammar: Grammar): Expression {
   const fraction = optional(sequence(literal('.'), repeat(DIGIT, 1, 15)));
   const exponent = optional(sequence(chars(charsOf('eE')), optional(chars(charsOf('+-'))), repeat(DIGIT, 1, 2)));
-  return grammar.shared('number', () => sequence(anyInteger(), fraction, exponent));
+  const whole = choice(literal('0'), sequence(NONZERO, repeat(DIGIT, 0, INTEGER_DIGITS - 1)));
+  return grammar.shared('number', () => sequence(optional(literal('-')), whole, fraction, exponent));
 }
 
 export function anyArray(grammar: Grammar): Expression {

@@ -28,7 +28,10 @@ export function literal(text: string): Expression {
 }
 
 export function chars(set: CharSet): Expression {
-  return set.length === 0 ? NEVER : { kind: 'chars', set };
+  const [range] = set;
+  if (!range) return NEVER;
+  const isOne = set.length === 1 && range[0] === range[1];
+  return isOne ? literal(String.fromCodePoint(range[0])) : { kind: 'chars', set };
 }
 
 export function sequence(...given: Expression[]): Expression {

@@ -4,7 +4,7 @@ import { charsOf } from './char-set.js';
 import { chars, choice, type Expression, literal, NEVER, optional, repeat, sequence } from './expression.js';
 
 export const DIGIT: Expression = chars(charsOf('0123456789'));
-const NONZERO: Expression = chars(charsOf('123456789'));
+export const NONZERO: Expression = chars(charsOf('123456789'));
 
 /** Digits of an integer without bounds: exact in a double, whatever they are. */
 export const INTEGER_DIGITS = 15;
@@ -62,7 +62,7 @@ function sameLength(low: string, high: string): Expression {
 }
 
 export function digitRange(from: number, to: number): Expression {
-  return from === to ? literal(String(from)) : chars([[0x30 + from, 0x30 + to]]);
+  return chars([[0x30 + from, 0x30 + to]]);
 }
 
 /** Multiples of a small `step` from `low` to `high`, both safe integers; by the remainder of the digits so far. */

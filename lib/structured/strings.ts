@@ -68,8 +68,9 @@ function combined(grammar: Grammar, rule: StringRule, conditions: Condition[], a
   const length: Pattern = { kind: 'repeat', body: { kind: 'set', set: ANY_CHAR }, min, max };
   const all = isBounded(rule.length) ? [...conditions, [{ all: [length], never: [] }]] : conditions;
   const certain = all.flatMap((condition) => (condition.length === 1 ? (condition[0]?.all ?? []) : []));
+  const implied = impliedCounts(certain);
   const needed = all.map((condition) =>
-    condition.map(({ all: list, never }) => ({ all: list.filter((each) => !follows(each, certain)), never })),
+    condition.map(({ all: list, never }) => ({ all: list.filter((each) => !implied.has(each)), never })),
   );
   const languages = new Languages();
   const start = languages.and(
@@ -88,15 +89,21 @@ function combined(grammar: Grammar, rule: StringRule, conditions: Condition[], a
   return automatonRules(grammar, rule.pointer, languages, start, characterClasses(sets), alphabet);
 }
 
-/** A pattern that only says "so many characters" follows from one whose texts all have such a length. */
-function follows(pattern: Pattern, certain: readonly Pattern[]): boolean {
-  const counted = countOf(pattern);
-  if (!counted) return false;
-  return certain.some((other) => {
-    if (other === pattern || countOf(other)) return false;
-    const { min, max } = lengthRange(other);
-    return min >= counted.min && max <= counted.max && setsOf(other).every((set) => isSubset(set, counted.set));
-  });
+/** Patterns that only say "so many characters", which follows from another one whose texts all have such a length. */
+function impliedCounts(patterns: readonly Pattern[]): Set<Pattern> {
+  const implied = new Set<Pattern>();
+  for (const pattern of patterns) {
+    const counted = countOf(pattern);
+    if (!counted) continue;
+    const others = patterns.filter((each) => each !== pattern && !implied.has(each));
+    const follows = others.some((other) => {
+      const { min, max } = lengthRange(other);
+      const isInside = min >= counted.min && max <= counted.max;
+      return isInside && setsOf(other).every((set) => isSubset(set, counted.set));
+    });
+    if (follows) implied.add(pattern);
+  }
+  return implied;
 }
 
 /** The counts of a pattern like `.{1,20}` that may have optional parts beside it. */
