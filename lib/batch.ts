@@ -48,7 +48,7 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
   #wakes: (() => void)[] = [];
 
   /** @param plan says what to do; what it throws, and options of a wrong kind, make the batch reject */
-  constructor(plan: () => BatchWork<T, R>, options?: BatchOptions) {
+  constructor(plan: () => BatchWork<T, R> | Promise<BatchWork<T, R>>, options?: BatchOptions) {
     const signal = options?.signal instanceof AbortSignal ? options.signal : undefined;
     const onAbort = () => this.#abort.abort(signal?.reason);
     if (signal?.aborted) onAbort();
@@ -105,12 +105,12 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
     return undefined;
   }
 
-  async #run(plan: () => BatchWork<T, R>, options: BatchOptions): Promise<R> {
+  async #run(plan: () => BatchWork<T, R> | Promise<BatchWork<T, R>>, options: BatchOptions): Promise<R> {
     const { signal } = this.#abort;
     const { onProgress } = options;
     if (options.signal !== undefined) checkSignal('signal', options.signal);
     if (onProgress !== undefined) checkFunction('onProgress', onProgress);
-    const { total, concurrency, run, collect } = plan();
+    const { total, concurrency, run, collect } = await plan();
     const items = new Array<T>(total);
     let next = 0;
     const worker = async () => {
@@ -153,8 +153,8 @@ export interface GenerationBatch<I, O extends BatchOptions, R> {
   options: O | undefined;
   /** Items that are worked on at once. */
   concurrency: number;
-  /** Checks the options that every item shares, before any runs. @throws InvalidArgumentError */
-  check(options: Omit<O, keyof BatchOptions>): void;
+  /** Checks the options that every item shares, before any runs, and returns them. @throws InvalidArgumentError */
+  prepare(options: Omit<O, keyof BatchOptions>): Promise<Omit<O, keyof BatchOptions>>;
   generate(item: I, options: Omit<O, keyof BatchOptions> & { signal: AbortSignal }): PromiseLike<R>;
 }
 
@@ -162,13 +162,13 @@ export interface GenerationBatch<I, O extends BatchOptions, R> {
 export function generationBatch<I, O extends BatchOptions, R extends object>(
   batch: GenerationBatch<I, O, R>,
 ): Batch<BatchItem<R>> {
-  const plan = (): BatchWork<BatchItem<R>, BatchItem<R>[]> => {
+  const plan = async (): Promise<BatchWork<BatchItem<R>, BatchItem<R>[]>> => {
     const { name, items, options, concurrency } = batch;
     if (!Array.isArray(items)) fail(name, 'an array', items);
     if (options !== undefined && (typeof options !== 'object' || options === null))
       fail('options', 'an object', options);
-    const { signal: _signal, onProgress: _onProgress, ...shared } = { ...options } as O;
-    batch.check(shared);
+    const { signal: _signal, onProgress: _onProgress, ...given } = { ...options } as O;
+    const shared = await batch.prepare(given);
     const run = (index: number, signal: AbortSignal) =>
       settle(index, signal, async () => batch.generate(items[index] as I, { ...shared, signal }));
     return { total: items.length, concurrency, run, collect: (results) => results };

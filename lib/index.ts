@@ -60,6 +60,13 @@ export {
 export type { FinishReason, NativeSystemInfo as SystemInfo } from './native/binding.js';
 export type { PrepareImageOptions, Processor } from './processor.js';
 export type { GenerationResult } from './run-generation.js';
+export {
+  CompiledFormat,
+  compileResponseFormat,
+  type JsonSchema,
+  type ResponseFormat,
+} from './structured/response-format.js';
+export type { StandardSchema } from './structured/standard-schema.js';
 export { type BatchGenerateOptions, TextGenerator } from './text-generator.js';
 export {
   type BatchAnalyzeOptions,

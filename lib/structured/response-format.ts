@@ -19,30 +19,43 @@ export type ResponseFormat<T = unknown> =
   | { readonly type: 'json'; readonly schema?: JsonSchema | StandardSchema<T> | undefined }
   | { readonly type: 'grammar'; readonly grammar: string };
 
-export interface CompiledFormat<T> {
-  /** GBNF, start rule `root`. */
-  readonly grammar: string;
+/** A format that was compiled before; give it as `responseFormat` wherever the same one is asked for many times. */
+export class CompiledFormat<T = unknown> {
+  readonly #parse: (text: string) => T | Promise<T>;
+
+  constructor(
+    /** GBNF, start rule `root`. */
+    readonly grammar: string,
+    parse: (text: string) => T | Promise<T>,
+  ) {
+    this.#parse = parse;
+  }
+
   /** The value of a complete answer. @throws ModelOutputError when it does not fit after all */
-  parse(text: string): Promise<T>;
+  async parse(text: string): Promise<T> {
+    return this.#parse(text);
+  }
 }
 
 const KEYS = { json: ['type', 'schema'], grammar: ['type', 'grammar'] } as const;
 const MAX_GRAMMAR_BYTES = 1 << 20;
 
-/** @throws InvalidArgumentError naming what is wrong, where, and what to do */
-export async function compileResponseFormat<T = unknown>(format: ResponseFormat<T>): Promise<CompiledFormat<T>> {
+/**
+ * Compiles a format once. The type of what a grammar, or JSON by a plain schema, gives is for the caller to name.
+ *
+ * @throws InvalidArgumentError naming what is wrong, where, and what to do
+ */
+export async function compileResponseFormat<T = unknown>(
+  format: ResponseFormat<T> | CompiledFormat<T>,
+): Promise<CompiledFormat<T>> {
+  if (format instanceof CompiledFormat) return format;
   checkFormat(format);
-  if (format.type === 'grammar') {
-    // The text of a grammar's answer is its value; its type is not T's business, so T is string here by the caller.
-    return { grammar: format.grammar, parse: async (text) => text as T };
-  }
+  if (format.type === 'grammar') return new CompiledFormat(format.grammar, (text) => text as T);
   const { schema } = format;
-  if (schema === undefined) return { grammar: jsonGrammar(), parse: async (text) => parseJson(text) as T };
-  if (!isStandardSchema(schema)) {
-    return { grammar: schemaGrammar(schema), parse: async (text) => parseJson(text) as T };
-  }
+  if (schema === undefined) return new CompiledFormat(jsonGrammar(), (text) => parseJson(text) as T);
+  if (!isStandardSchema(schema)) return new CompiledFormat(schemaGrammar(schema), (text) => parseJson(text) as T);
   const grammar = schemaGrammar(await inputJsonSchema(schema), { countUnits: true });
-  return { grammar, parse: (text) => validated(schema, parseJson(text)) };
+  return new CompiledFormat(grammar, (text) => validated(schema, parseJson(text)));
 }
 
 function checkFormat(format: unknown): asserts format is ResponseFormat {

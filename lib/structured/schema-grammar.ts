@@ -10,11 +10,12 @@ import { alternatives, gather } from './alternatives.js';
 import { anyArray, anyString, anyValue, boolean } from './any-json.js';
 import { arrayExpression } from './arrays.js';
 import { checkExclusive } from './disjoint.js';
-import { choice, type Expression, literal } from './expression.js';
+import { choice, type Expression, literal, NEVER } from './expression.js';
 import { Grammar } from './grammar.js';
 import { jsonLiteral } from './json-text.js';
 import type { TypeName } from './keyword-table.js';
 import { type Keywords, readKeywords } from './keywords.js';
+import { oneOfTexts } from './literals.js';
 import { type Merged, merge } from './merged.js';
 import { numberExpression } from './number-rule.js';
 import { objectExpression } from './objects.js';
@@ -111,7 +112,11 @@ class SchemaCompiler {
     const { pointer, values, types } = merged;
     if (values) {
       if (values.length === 0) return this.#grammar.impossible(pointer, 'no value of "enum" or "const" is allowed');
-      return choice(...values.map(jsonLiteral));
+      const scalars = values.filter((value) => value === null || typeof value !== 'object');
+      const structures = values.filter((value) => value !== null && typeof value === 'object');
+      const texts = scalars.map((value) => JSON.stringify(value));
+      const scalar = texts.length > 0 ? oneOfTexts(this.#grammar, pointer, texts) : NEVER;
+      return choice(scalar, ...structures.map(jsonLiteral));
     }
     if (types.size === 0) return this.#grammar.impossible(pointer, 'its types exclude one another');
     return choice(...Array.from(types, (type) => this.#typeExpression(type, merged)));
