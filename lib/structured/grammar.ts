@@ -70,7 +70,7 @@ export class Grammar {
     const rules = new Map<string, Expression>([['root', prune(root, finite)]]);
     for (const [name, { body }] of this.#rules) if (finite.has(name)) rules.set(name, prune(body, finite));
     this.#refuseLoops(rules);
-    return writeRules(rules);
+    return writeRules(withoutAliases(rules));
   }
 
   #refuseWhole(): never {
@@ -123,6 +123,21 @@ export class Grammar {
       }
     }
   }
+}
+
+/** Rules that only name another one are replaced by it; there are no loops of them. */
+function withoutAliases(rules: ReadonlyMap<string, Expression>): Map<string, Expression> {
+  const target = (rule: Expression & { kind: 'rule' }): Expression => {
+    const body = rules.get(rule.name);
+    return body?.kind === 'rule' ? target(body) : rule;
+  };
+  const replaced = (expression: Expression): Expression => {
+    if (expression.kind === 'rule') return target(expression);
+    if (expression.kind === 'sequence') return { ...expression, parts: expression.parts.map(replaced) };
+    if (expression.kind === 'choice') return { ...expression, options: expression.options.map(replaced) };
+    return expression.kind === 'repeat' ? { ...expression, body: replaced(expression.body) } : expression;
+  };
+  return new Map(Array.from(rules, ([name, body]) => [name, replaced(body)]));
 }
 
 function children(expression: Expression): readonly Expression[] {

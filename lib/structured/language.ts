@@ -21,13 +21,14 @@ type Term =
   | { readonly kind: 'not'; readonly body: Language }
   | { readonly kind: 'repeat'; readonly body: Language; readonly min: number; readonly max: number };
 
-/** Terms that may be made for one text; what needs more would take too long. */
-const MAX_TERMS = 30_000;
+/** Steps that one text may take: a term that is made, or a member of one that is looked at. */
+const MAX_STEPS = 120_000;
 
 export class Languages {
   readonly #terms = new Map<string, Language>();
   readonly #derivatives = new Map<string, Language>();
   readonly #setIds = new Map<string, number>();
+  #steps = 0;
   /** Contains no text. */
   readonly never: Language;
   /** Contains the empty text alone. */
@@ -135,9 +136,15 @@ export class Languages {
     }
   }
 
+  #spend(steps: number): void {
+    this.#steps += steps;
+    if (this.#steps > MAX_STEPS) throw new PatternProblem('it is too complex: write it simpler, or lower its counts');
+  }
+
   /** Flat, each once, in the order of their ids, so that equal sets have equal keys. */
   #members(kind: 'or' | 'and', given: readonly Language[], neutral: Language): Language[] {
     const flat = given.flatMap((each) => (each.term.kind === kind ? each.term.members : [each]));
+    this.#spend(flat.length);
     const members = [...new Set(flat)].filter((each) => each !== neutral);
     return members.sort((a, b) => a.id - b.id);
   }
@@ -147,9 +154,9 @@ export class Languages {
   }
 
   #make(key: string, nullable: boolean, term: Term): Language {
+    this.#spend(4);
     const known = this.#terms.get(key);
     if (known) return known;
-    if (this.#terms.size >= MAX_TERMS) throw new PatternProblem('it is too complex: write it simpler');
     const language = { id: this.#terms.size, nullable, term };
     this.#terms.set(key, language);
     return language;

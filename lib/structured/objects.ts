@@ -80,7 +80,9 @@ class ObjectWriter {
 
   /** @param row what follows the field, by the number of properties written then */
   #before(field: Field, row: readonly Expression[]): Expression[] {
-    const pair = sequence(jsonKey(field.name), field.value);
+    const whole = sequence(jsonKey(field.name), field.value);
+    // It is written once for each row that has a choice.
+    const pair = field.required ? whole : this.grammar.define('property', this.rule.pointer, whole);
     return row.map((without, written) => {
       const after = written >= this.rule.count.max ? NEVER : (row[Math.min(written + 1, this.cap)] as Expression);
       const separated = sequence(this.#separator(written), pair);

@@ -1,11 +1,23 @@
 /** The characters of `\d`, `\w`, `\s`, `\p{…}` and their opposites. Properties are asked of this runtime's own Unicode. */
 
-import { ANY_CHAR, BMP_CHAR, type CharSet, charSet, charsOf, complement } from './char-set.js';
+import { type CharSet, charSet, charsOf, complement } from './char-set.js';
 
 const CHUNK = 0x2000;
 const KEPT = 32;
 
-/** Every character in order, made when first needed (4 MB). */
+/** Where properties change from one character to the next. */
+const DENSE: CharSet = [
+  [0, 0xd7ff],
+  [0xe000, 0x3ffff],
+  [0xe0000, 0xe0fff],
+];
+/** Characters without a meaning that share all properties: unassigned planes, planes for private use, noncharacters. */
+const UNIFORM: CharSet = Array.from({ length: 13 }, (_, i) => (4 + i) << 16).flatMap((plane) => [
+  [plane === 0xe0000 ? 0xe1000 : plane, plane + 0xfffd] as const,
+  [plane + 0xfffe, plane + 0xffff] as const,
+]);
+
+/** The characters of `DENSE` in order, made when first needed (1 MB). */
 let everyChar: string | undefined;
 const known = new Map<string, CharSet>();
 
@@ -37,12 +49,13 @@ export function classEscape(name: string): CharSet {
 }
 
 function find(name: string): CharSet {
-  everyChar ??= Array.from(ANY_CHAR, ([first, last]) => charsBetween(first, last)).join('');
-  const ranges: [number, number][] = [];
+  everyChar ??= Array.from(DENSE, ([first, last]) => charsBetween(first, last)).join('');
+  const ranges: (readonly [number, number])[] = [];
   for (const { index, 0: run } of everyChar.matchAll(new RegExp(`${name}+`, 'gu'))) {
     ranges.push([codeAt(index), codeAt(index + run.length - 1)]);
   }
-  return charSet(ranges);
+  const one = new RegExp(name, 'u');
+  return charSet([...ranges, ...UNIFORM.filter(([first]) => one.test(String.fromCodePoint(first)))]);
 }
 
 function charsBetween(first: number, last: number): string {
@@ -56,9 +69,7 @@ function charsBetween(first: number, last: number): string {
 
 /** The code point whose unit stands at `index` of `everyChar`. */
 function codeAt(index: number): number {
-  const [low, high] = BMP_CHAR as readonly [readonly [number, number], readonly [number, number]];
-  const lowCount = low[1] + 1;
-  const bmpCount = lowCount + (high[1] - high[0] + 1);
-  if (index < lowCount) return index;
-  return index < bmpCount ? high[0] + index - lowCount : 0x10000 + ((index - bmpCount) >> 1);
+  const code = (everyChar as string).codePointAt(index) as number;
+  // The second unit of a pair: the end of a run.
+  return code >= 0xdc00 && code <= 0xdfff ? ((everyChar as string).codePointAt(index - 1) as number) : code;
 }

@@ -200,7 +200,11 @@ const rows: [string, unknown, RegExp][] = [
   ['900 groups', pattern('('.repeat(900) + ')'.repeat(900)), /nested deeper than 32|no regular expression/],
   ['a billion repetitions', pattern('^a{1000000000}$'), /at most 1000000/],
   ['nested counts', pattern('^((a{1,100}b?){1,100}c?){1,100}$'), /too complex|states/],
-  ['a pattern that explodes', pattern(`^(a|b)*a${'(a|b)'.repeat(20)}$`), /too complex|states/],
+  [
+    'patterns that explode',
+    { allOf: [pattern(`^(a|b)*a${'(a|b)'.repeat(20)}$`), pattern('b')] },
+    /#\/allOf\/0: .*(too complex|states)/,
+  ],
   ['a pattern with a large length', pattern('^([a-z]+ ?)+$', { maxLength: 100_000 }), /too complex|states/],
   ['a thousand optional parts', pattern(`^(${'a?'.repeat(900)}b)+$`), /too complex|states/],
 ];
@@ -222,14 +226,14 @@ describe('a schema is compiled in time:', () => {
       'a deep tree by references',
       {
         $defs: Object.fromEntries(
-          Array.from({ length: 2000 }, (_, i) => [`d${i}`, i === 1999 ? text : inA({ $ref: `#/$defs/d${i + 1}` })]),
+          Array.from({ length: 1200 }, (_, i) => [`d${i}`, i === 1199 ? text : inA({ $ref: `#/$defs/d${i + 1}` })]),
         ),
         $ref: '#/$defs/d0',
       },
     ],
     [
-      '4,000 optional properties',
-      { type: 'object', properties: Object.fromEntries(Array.from({ length: 4000 }, (_, i) => [`p${i}`, true])) },
+      '1,500 optional properties',
+      { type: 'object', properties: Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`p${i}`, true])) },
     ],
     ['5,000 values', { enum: Array.from({ length: 5000 }, (_, i) => `값 ${i * 7919}`) }],
     ['values that begin alike', { enum: Array.from({ length: 200 }, (_, i) => 'a'.repeat(i)) }],
