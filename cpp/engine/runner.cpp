@@ -265,7 +265,8 @@ void runner::sample(sequence & s, const float * logits) {
         finish(s, finish_reason::stop);
         return;
     }
-    const std::string text = s.append(token, vocab_->piece(token), logits);
+    s.note_logprobs(token, logits);
+    const std::string text = s.append(token, vocab_->piece(token));
     if (!text.empty()) {
         event e{};
         e.type = event::kind::piece;

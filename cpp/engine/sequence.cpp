@@ -62,19 +62,22 @@ int32_t sequence::sample(const float * logits) {
     return token;
 }
 
-std::string sequence::append(int32_t token, const std::string & text, const float * logits) {
+std::string sequence::append(int32_t token, const std::string & text) {
     last_token_ = clock::now();
     if (constraint_) {
         constraint_->accept(token);
-    }
-    if (logprobs_) {
-        logprobs_->add(token, logits, n_vocab_, request_.n_logprobs);
     }
     if (n_generated() == 0) {
         first_token_ = last_token_;
     }
     tokens_.push_back(token);
     return stop_text_.push(utf8_hold_.push(text));
+}
+
+void sequence::note_logprobs(int32_t token, const float * logits) {
+    if (logprobs_) {
+        logprobs_->add(token, logits, n_vocab_, request_.n_logprobs);
+    }
 }
 
 std::string sequence::finish_text() {

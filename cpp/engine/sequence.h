@@ -52,7 +52,10 @@ class sequence {
     int32_t sample(const float * logits);
 
     /** Takes in that token and returns the text that can be sent now. `text` is the token's piece. */
-    std::string append(int32_t token, const std::string & text, const float * logits);
+    std::string append(int32_t token, const std::string & text);
+
+    /** Takes down the token's log-probabilities where they were asked for. */
+    void note_logprobs(int32_t token, const float * logits);
 
     /** Text still held back at the end of the generation. */
     std::string finish_text();

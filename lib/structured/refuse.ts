@@ -14,7 +14,8 @@ export function refuse(pointer: string, problem: string): never {
 
 /** One more step of a pointer. */
 export function child(pointer: string, step: string | number): string {
-  return `${pointer}/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  const name = String(step);
+  return `${pointer}/${/[~/]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name}`;
 }
 
 export function shortPointer(pointer: string): string {
