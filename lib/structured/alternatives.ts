@@ -76,8 +76,16 @@ function members(document: SchemaDocument, pointer: string, schema: JsonMap, key
   return value.map((item, i) => document.part(child(place, i), item));
 }
 
-/** Follows the splits too: every combination of members. */
-export function alternatives(document: SchemaDocument, parts: readonly SchemaPart[]): Gathered[] {
+/**
+ * Follows the splits too: every combination of members.
+ *
+ * @param onSplit called with each that is followed, those inside others too
+ */
+export function alternatives(
+  document: SchemaDocument,
+  parts: readonly SchemaPart[],
+  onSplit: (split: Split) => void = () => {},
+): Gathered[] {
   const found: Gathered[] = [];
   const expand = (gathered: Gathered, depth: number): void => {
     const [split] = gathered.splits.values();
@@ -92,6 +100,7 @@ export function alternatives(document: SchemaDocument, parts: readonly SchemaPar
       return;
     }
     if (depth > LIMITS.depth) refuse(split.pointer, 'its alternatives lead back here without an end: break the circle');
+    onSplit(split);
     const rest = new Map([...gathered.splits].slice(1));
     for (const member of split.members)
       expand(together({ ...gathered, splits: rest }, gather(document, [member])), depth + 1);

@@ -5,6 +5,9 @@ import { choice, type Expression, literal, NEVER, optional, repeat, sequence } f
 import type { Grammar } from './grammar.js';
 import type { Counts } from './keywords.js';
 
+/** Items that are written into one rule. */
+const ITEMS_OF_RULE = 16;
+
 export interface ArrayRule {
   readonly pointer: string;
   readonly first: readonly Expression[];
@@ -26,7 +29,8 @@ export function arrayExpression(grammar: Grammar, { pointer, first, others, coun
   for (let i = first.length - 1; i >= 1; i--) {
     const item = sequence(next(first[i] as Expression), rest);
     if (i >= max) rest = literal('');
-    else rest = i < min ? item : grammar.define('items', pointer, optional(item));
+    else if (i < min) rest = i % ITEMS_OF_RULE === 0 ? grammar.define('items', pointer, item) : item;
+    else rest = grammar.define('items', pointer, optional(item));
   }
   const head = first[0] ?? others ?? NEVER;
   const filled = max === 0 ? NEVER : sequence(literal('['), space, head, rest, space, literal(']'));

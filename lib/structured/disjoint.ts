@@ -4,7 +4,7 @@
  * accept would be wrong, and a grammar cannot see that.
  */
 
-import { alternatives } from './alternatives.js';
+import { alternatives, type Split } from './alternatives.js';
 import { type Keywords, readKeywords } from './keywords.js';
 import { canonical, merge, typeOf } from './merged.js';
 import type { JsonValue } from './plain-copy.js';
@@ -22,8 +22,15 @@ interface Signature {
   readonly tags: ReadonlyMap<string, readonly JsonValue[]>;
 }
 
-/** @throws InvalidArgumentError when two members may accept the same value */
-export function checkExclusive(document: SchemaDocument, pointer: string, members: readonly SchemaPart[]): void {
+/** Every pair is compared, which takes time. */
+const MAX_MEMBERS = 200;
+
+/** @throws InvalidArgumentError when it is a `oneOf` and two members may accept the same value */
+export function checkExclusive(document: SchemaDocument, { pointer, members, exclusive }: Split): void {
+  if (!exclusive) return;
+  if (members.length > MAX_MEMBERS) {
+    refuse(pointer, `"oneOf" has ${members.length} members; at most ${MAX_MEMBERS} are compared: use "anyOf"`);
+  }
   const signatures = members.map((member) => signaturesOf(document, member));
   for (let i = 0; i < signatures.length; i++) {
     for (let j = i + 1; j < signatures.length; j++) {

@@ -3,6 +3,7 @@
 import type { Bound } from './decimals.js';
 import { TYPE_NAMES, type TypeName } from './keyword-table.js';
 import type { Keywords } from './keywords.js';
+import { isMultiple } from './number-rule.js';
 import type { JsonValue } from './plain-copy.js';
 import { child, refuse } from './refuse.js';
 import { isArray, isMap } from './schema-document.js';
@@ -151,7 +152,7 @@ function isStringAllowed(value: string, { pointer, length, patterns, formats }: 
 function isNumberAllowed(value: number, { low, high, steps }: NumberRule): boolean {
   if (low && (value < low.value || (value === low.value && !low.included))) return false;
   if (high && (value > high.value || (value === high.value && !high.included))) return false;
-  return steps.every((step) => Number.isInteger(value / step));
+  return steps.every((step) => isMultiple(value, step));
 }
 
 /** A text that two values share when they are equal in the sense of JSON Schema. */

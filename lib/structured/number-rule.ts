@@ -92,8 +92,8 @@ function commonStep({ pointer, steps }: NumberRule, isInteger: boolean): number 
   return common;
 }
 
-/** Whether one step is a multiple of the other, as decimals. */
-function isMultiple(step: number, of: number): boolean {
+/** Whether one number is a multiple of the other, as decimals. */
+export function isMultiple(step: number, of: number): boolean {
   const scale = 10 ** Math.max(decimalPlaces(step), decimalPlaces(of));
   return Math.round(step * scale) % Math.round(of * scale) === 0;
 }

@@ -1,6 +1,7 @@
 /** Which properties an object may have, when several schemas speak of it. */
 
-import { alternatives } from './alternatives.js';
+import { alternatives, type Split } from './alternatives.js';
+import { checkExclusive } from './disjoint.js';
 import type { Counts, Keywords } from './keywords.js';
 import { readKeywords } from './keywords.js';
 import { merge } from './merged.js';
@@ -56,7 +57,8 @@ function allowedNames(document: SchemaDocument, objects: readonly Keywords[]): S
 /** The names that a schema of names lists; undefined when it allows every name. */
 function namesOf(document: SchemaDocument, part: SchemaPart): Set<string> | undefined {
   const names = new Set<string>();
-  for (const { own, impossible } of alternatives(document, [part])) {
+  const check = (split: Split) => checkExclusive(document, split);
+  for (const { own, impossible } of alternatives(document, [part], check)) {
     if (impossible) continue;
     const { values, types, string } = merge(
       Array.from(own.values(), ({ pointer, value }) => readKeywords(document, pointer, value)),

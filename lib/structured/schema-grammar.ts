@@ -6,7 +6,7 @@
  * worked off one after another, so that recursion in a schema is recursion in the grammar and never in this code.
  */
 
-import { alternatives, gather } from './alternatives.js';
+import { alternatives, gather, type Split } from './alternatives.js';
 import { anyArray, anyString, anyValue, boolean } from './any-json.js';
 import { arrayExpression } from './arrays.js';
 import { checkExclusive } from './disjoint.js';
@@ -80,15 +80,14 @@ class SchemaCompiler {
   #setExpression(parts: readonly SchemaPart[]): Expression {
     const { own, splits, impossible } = gather(this.#document, parts);
     if (impossible) return this.#grammar.impossible(impossible.pointer, 'the schema false allows nothing');
-    for (const { pointer, members, exclusive } of splits.values()) {
-      if (exclusive) checkExclusive(this.#document, pointer, members);
-    }
+    const check = (each: Split) => checkExclusive(this.#document, each);
     const [split] = splits.values();
     // Alternatives with nothing beside them keep their own rules, which recursion needs.
     if (split && splits.size === 1 && own.size === 0) {
+      check(split);
       return choice(...split.members.map((member) => this.#ruleFor([member])));
     }
-    const groups = alternatives(this.#document, parts);
+    const groups = alternatives(this.#document, parts, check);
     return choice(
       ...groups.map((group) => {
         if (group.impossible) return this.#grammar.impossible(group.impossible.pointer, 'it is the schema false');

@@ -65,6 +65,7 @@ export const SCHEMAS: readonly (readonly [name: string, schema: unknown])[] = [
     { enum: ['가나다', '따"옴표', '줄\n바꿈', '\u0001', '\\', '😀', '/', '\u2028'] },
   ],
   ['enum of all types', { enum: [1, 1.5, -0, 1e21, true, null, 'x', [1, 'a', []], { a: { b: [1] }, 키: 2 }] }],
+  ['enum with steps', { enum: [0.07, 0.075, -1.1, 3], multipleOf: 0.01 }],
   ['enum with a type', { type: 'integer', enum: [1, 'a', 2.5, 7], maximum: 6 }],
   ['const', { const: { a: [1, 2], b: null } }],
   ['enum and const', { enum: ['a', 'b'], allOf: [{ const: 'b' }] }],

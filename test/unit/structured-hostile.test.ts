@@ -153,6 +153,12 @@ const rows: [string, unknown, RegExp][] = [
   ['minProperties beside free keys', { type: 'object', minProperties: 2 }, /"minProperties" 2/],
   ['an enum beside a pattern', { enum: ['a'], pattern: 'a' }, /#\/pattern: .*remove it/],
   ['oneOf that may overlap', { oneOf: [{ type: 'number' }, { type: 'integer' }] }, /#\/oneOf: .*0 and 1.*"anyOf"/],
+  [
+    'oneOf inside anyOf beside keywords',
+    { type: 'object', anyOf: [{ oneOf: [inA(text), inA(text)] }] },
+    /#\/anyOf\/0\/oneOf/,
+  ],
+  ['oneOf of 1,000', { oneOf: Array.from({ length: 1000 }, (_, i) => ({ const: i })) }, /1000 members.*"anyOf"/],
   ['oneOf without a tag', { oneOf: [inA(text), inA(text)] }, /#\/oneOf: .*"anyOf"/],
   ['oneOf that accepts other types', { oneOf: [{ properties: {} }, text] }, /#\/oneOf/],
   // references
@@ -249,6 +255,8 @@ describe('a schema is compiled in time:', () => {
       '1,500 optional properties',
       { type: 'object', properties: Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`p${i}`, true])) },
     ],
+    ['oneOf of 200', { oneOf: Array.from({ length: 200 }, (_, i) => inA({ const: i })) }],
+    ['a tuple of 3,000', { type: 'array', prefixItems: Array.from({ length: 3000 }, () => text) }],
     ['5,000 values', { enum: Array.from({ length: 5000 }, (_, i) => `값 ${i * 7919}`) }],
     ['values that begin alike', { enum: Array.from({ length: 200 }, (_, i) => 'a'.repeat(i)) }],
     ['a letter of any script', pattern('^\\p{L}+$')],
