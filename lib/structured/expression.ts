@@ -36,12 +36,16 @@ export function chars(set: CharSet): Expression {
 
 export function sequence(...given: Expression[]): Expression {
   const parts: Expression[] = [];
-  for (const part of given.flatMap((each) => (each.kind === 'sequence' ? each.parts : [each]))) {
-    if (isNever(part)) return NEVER;
+  const add = (part: Expression): void => {
     const previous = parts.at(-1);
-    if (part.kind === 'literal' && previous?.kind === 'literal')
+    if (part.kind === 'literal' && previous?.kind === 'literal') {
       parts[parts.length - 1] = literal(previous.text + part.text);
-    else parts.push(part);
+    } else parts.push(part);
+  };
+  for (const part of given) {
+    if (isNever(part)) return NEVER;
+    if (part.kind === 'sequence') for (const each of part.parts) add(each);
+    else add(part);
   }
   return parts.length === 1 ? (parts[0] as Expression) : { kind: 'sequence', parts };
 }

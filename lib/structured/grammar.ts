@@ -104,9 +104,10 @@ export class Grammar {
     const nullable = this.#settle((body, known) => isNullable(body, known));
     const done = new Set<string>();
     for (const start of rules.keys()) {
+      if (done.has(start)) continue;
       const path = [{ name: start, next: leftmost(rules.get(start) as Expression, nullable) }];
       const open = new Set([start]);
-      while (path.length > 0 && !done.has(start)) {
+      while (path.length > 0) {
         const top = path[path.length - 1] as (typeof path)[number];
         const name = top.next.pop();
         if (name === undefined) {

@@ -20,17 +20,10 @@ export const SCHEMA_LIMITS = {
   characters: 1_000_000,
 };
 
-interface Budget {
-  nodes: number;
-  characters: number;
-  /** The objects that are being read, to find a cycle. */
-  open: Set<object>;
-}
-
 /** @throws InvalidArgumentError with the place when it is not JSON, or beyond a limit */
 export function plainCopy(schema: unknown): JsonValue {
   try {
-    return copy(schema, '#', { nodes: 0, characters: 0, open: new Set() });
+    return new SchemaReader().copy(schema);
   } catch (error) {
     if (error instanceof BllossomError) throw error;
     throw new InvalidArgumentError(`The schema could not be read: ${reason(error)}. Pass a plain JSON object`, {
@@ -47,60 +40,81 @@ function reason(error: unknown): string {
   }
 }
 
-function copy(value: unknown, pointer: string, budget: Budget): JsonValue {
-  if (++budget.nodes > SCHEMA_LIMITS.nodes) {
-    refuse(
-      pointer,
-      `this is value ${SCHEMA_LIMITS.nodes + 1}; a schema may have ${SCHEMA_LIMITS.nodes}: make it smaller`,
-    );
-  }
-  if (value === null || typeof value === 'boolean') return value;
-  if (typeof value === 'string') return copyString(value, pointer, budget);
-  if (typeof value === 'number') {
-    if (!Number.isFinite(value)) refuse(pointer, `${value} is not a JSON number: give a finite one`);
-    return value;
-  }
-  if (typeof value !== 'object') refuse(pointer, `${show(value)} is not JSON: a schema is plain JSON values`);
-  if (budget.open.has(value)) refuse(pointer, 'the object contains itself: write recursion as "$ref"');
-  if (budget.open.size >= SCHEMA_LIMITS.depth) {
-    refuse(pointer, `it is nested deeper than ${SCHEMA_LIMITS.depth} levels: move parts to "$defs" and use "$ref"`);
-  }
-  budget.open.add(value);
-  const result = Array.isArray(value) ? copyArray(value, pointer, budget) : copyObject(value, pointer, budget);
-  budget.open.delete(value);
-  return result;
-}
+class SchemaReader {
+  #nodes = 0;
+  #characters = 0;
+  /** The steps to the value that is being read. */
+  readonly #path: (string | number)[] = [];
+  /** The objects around it, to find a cycle. */
+  readonly #open = new Set<object>();
 
-function copyString(value: string, pointer: string, budget: Budget): string {
-  budget.characters += value.length;
-  if (budget.characters > SCHEMA_LIMITS.characters) {
-    refuse(pointer, `its texts are longer than ${SCHEMA_LIMITS.characters} characters together: shorten them`);
+  copy(value: unknown): JsonValue {
+    const { nodes, depth } = SCHEMA_LIMITS;
+    if (++this.#nodes > nodes) {
+      this.#refuse(`this is value ${nodes + 1}; a schema may have ${nodes}: make it smaller`);
+    }
+    if (value === null || typeof value === 'boolean') return value;
+    if (typeof value === 'string') return this.#checked(value);
+    if (typeof value === 'number') {
+      if (!Number.isFinite(value)) this.#refuse(`${value} is not a JSON number: give a finite one`);
+      return value;
+    }
+    if (typeof value !== 'object') this.#refuse(`${show(value)} is not JSON: a schema is plain JSON values`);
+    if (this.#open.has(value)) this.#refuse('the object contains itself: write recursion as "$ref"');
+    if (this.#open.size >= depth) {
+      this.#refuse(`it is nested deeper than ${depth} levels: move parts to "$defs" and use "$ref"`);
+    }
+    this.#open.add(value);
+    const result = Array.isArray(value) ? this.#array(value) : this.#object(value);
+    this.#open.delete(value);
+    return result;
   }
-  if (/\p{Surrogate}/u.test(value))
-    refuse(pointer, 'a text has half of a surrogate pair, which no UTF-8 text can hold');
-  return value;
-}
 
-function copyArray(value: readonly unknown[], pointer: string, budget: Budget): JsonValue[] {
-  const items: JsonValue[] = [];
-  const length = value.length;
-  for (let i = 0; i < length; i++) items.push(copy(value[i], child(pointer, i), budget));
-  return items;
-}
+  #refuse(problem: string): never {
+    refuse(this.#path.reduce<string>(child, '#'), problem);
+  }
 
-/** A key whose value is undefined counts as absent, as it does for `JSON.stringify`. */
-function copyObject(value: object, pointer: string, budget: Budget): JsonMap {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  // The second test lets plain objects of another realm through (a vm context, a worker's message).
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-    refuse(pointer, `${show(value)} is not JSON: a schema is plain objects`);
+  #checked(text: string): string {
+    this.#characters += text.length;
+    const { characters } = SCHEMA_LIMITS;
+    if (this.#characters > characters) {
+      this.#refuse(`its texts are longer than ${characters} characters together: shorten them`);
+    }
+    if (/\p{Surrogate}/u.test(text)) this.#refuse('a text has half of a surrogate pair, which no UTF-8 text can hold');
+    return text;
   }
-  const entries = new Map<string, JsonValue>();
-  for (const key of Object.keys(value)) {
-    const place = child(pointer, key);
-    copyString(key, place, budget);
-    const item = (value as Record<string, unknown>)[key];
-    if (item !== undefined) entries.set(key, copy(item, place, budget));
+
+  #inside(step: string | number, read: () => JsonValue): JsonValue {
+    this.#path.push(step);
+    const result = read();
+    this.#path.pop();
+    return result;
   }
-  return entries;
+
+  #array(value: readonly unknown[]): JsonValue[] {
+    const items: JsonValue[] = [];
+    const length = value.length;
+    for (let i = 0; i < length; i++) items.push(this.#inside(i, () => this.copy(value[i])));
+    return items;
+  }
+
+  /** A key whose value is undefined counts as absent, as it does for `JSON.stringify`. */
+  #object(value: object): JsonMap {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    // The second test lets plain objects of another realm through (a vm context, a worker's message).
+    if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+      this.#refuse(`${show(value)} is not JSON: a schema is plain objects`);
+    }
+    const entries = new Map<string, JsonValue>();
+    for (const key of Object.keys(value)) {
+      this.#inside(key, () => this.#checked(key));
+      const item = (value as Record<string, unknown>)[key];
+      if (item !== undefined)
+        entries.set(
+          key,
+          this.#inside(key, () => this.copy(item)),
+        );
+    }
+    return entries;
+  }
 }
