@@ -1,5 +1,6 @@
 /** What the batch calls return: await it for all results, or iterate it for each as it is ready, or both. */
 
+import { onAbort } from './abortable.js';
 import { checkFunction, checkSignal, fail } from './check.js';
 import { CancelledError } from './errors.js';
 
@@ -20,7 +21,7 @@ export interface BatchProgress {
 export interface BatchOptions {
   /** Ends the batch, which then rejects with `signal.reason`; what was ready stays in `finished`. */
   signal?: AbortSignal | undefined;
-  /** Called when an item is ready. */
+  /** Called when an item is ready. What it throws ends the batch, which rejects with it. */
   onProgress?: ((progress: BatchProgress) => void) | undefined;
 }
 
@@ -48,14 +49,12 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
   #wakes: (() => void)[] = [];
 
   /** @param plan says what to do; what it throws, and options of a wrong kind, make the batch reject */
-  constructor(plan: () => BatchWork<T, R> | Promise<BatchWork<T, R>>, options?: BatchOptions) {
+  constructor(plan: () => BatchWork<T, R>, options?: BatchOptions) {
     const signal = options?.signal instanceof AbortSignal ? options.signal : undefined;
-    const onAbort = () => this.#abort.abort(signal?.reason);
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
+    const release = signal && onAbort(signal, () => this.#abort.abort(signal.reason));
     this.#done = this.#run(plan, options ?? {}).finally(() => {
       this.#ended = true;
-      signal?.removeEventListener('abort', onAbort);
+      release?.();
       this.#wake();
     });
     // Readers see the failure in their loop; without this line it would also be reported as unhandled.
@@ -105,12 +104,12 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
     return undefined;
   }
 
-  async #run(plan: () => BatchWork<T, R> | Promise<BatchWork<T, R>>, options: BatchOptions): Promise<R> {
+  async #run(plan: () => BatchWork<T, R>, options: BatchOptions): Promise<R> {
     const { signal } = this.#abort;
     const { onProgress } = options;
     if (options.signal !== undefined) checkSignal('signal', options.signal);
     if (onProgress !== undefined) checkFunction('onProgress', onProgress);
-    const { total, concurrency, run, collect } = await plan();
+    const { total, concurrency, run, collect } = plan();
     const items = new Array<T>(total);
     let next = 0;
     const worker = async () => {
@@ -153,8 +152,10 @@ export interface GenerationBatch<I, O extends BatchOptions, R> {
   options: O | undefined;
   /** Items that are worked on at once. */
   concurrency: number;
-  /** Checks the options that every item shares, before any runs, and returns them. @throws InvalidArgumentError */
-  prepare(options: Omit<O, keyof BatchOptions>): Promise<Omit<O, keyof BatchOptions>>;
+  /** Checks the options that every item shares, before any runs. @throws InvalidArgumentError */
+  check(options: Omit<O, keyof BatchOptions>): void;
+  /** Those options with what can be made once for all items. @throws InvalidArgumentError */
+  prepare?(options: Omit<O, keyof BatchOptions>): Promise<Omit<O, keyof BatchOptions>>;
   generate(item: I, options: Omit<O, keyof BatchOptions> & { signal: AbortSignal }): PromiseLike<R>;
 }
 
@@ -162,15 +163,20 @@ export interface GenerationBatch<I, O extends BatchOptions, R> {
 export function generationBatch<I, O extends BatchOptions, R extends object>(
   batch: GenerationBatch<I, O, R>,
 ): Batch<BatchItem<R>> {
-  const plan = async (): Promise<BatchWork<BatchItem<R>, BatchItem<R>[]>> => {
-    const { name, items, options, concurrency } = batch;
-    if (!Array.isArray(items)) fail(name, 'an array', items);
+  const plan = (): BatchWork<BatchItem<R>, BatchItem<R>[]> => {
+    const { name, options, concurrency } = batch;
+    if (!Array.isArray(batch.items)) fail(name, 'an array', batch.items);
+    const items = [...batch.items]; // the caller's may change meanwhile
     if (options !== undefined && (typeof options !== 'object' || options === null))
       fail('options', 'an object', options);
     const { signal: _signal, onProgress: _onProgress, ...given } = { ...options } as O;
-    const shared = await batch.prepare(given);
-    const run = (index: number, signal: AbortSignal) =>
-      settle(index, signal, async () => batch.generate(items[index] as I, { ...shared, signal }));
+    batch.check(given);
+    let prepared: ReturnType<NonNullable<typeof batch.prepare>> | undefined;
+    const run = async (index: number, signal: AbortSignal) => {
+      if (batch.prepare) prepared ??= batch.prepare(given);
+      const shared = prepared ? await prepared : given;
+      return settle(index, signal, async () => batch.generate(items[index] as I, { ...shared, signal }));
+    };
     return { total: items.length, concurrency, run, collect: (results) => results };
   };
   return new Batch(plan, batch.options);

@@ -127,6 +127,8 @@ export const GENERATE_KEYS = [
     'responseFormat',
   ],
 ];
+/** What the items of a batch share. */
+export const BATCH_KEYS = GENERATE_KEYS.filter((key) => key !== 'onToken');
 
 /**
  * @param known the option names that the call takes
@@ -144,11 +146,6 @@ export function resolveParameters<T>(
   if (given.timeout !== undefined) checkInteger('timeout', given.timeout, { min: 1, max: MAX_TIMEOUT });
   if (given.systemMessage !== undefined) checkString('systemMessage', given.systemMessage);
   if (given.dateString !== undefined) checkString('dateString', given.dateString);
-  if (given.responseFormat !== undefined && given.stop !== undefined) {
-    throw new InvalidArgumentError(
-      'The options responseFormat and stop exclude each other: a stop text would cut the answer. Leave one out',
-    );
-  }
   const temperature = number('temperature', defaults.temperature);
   const parameters: GenerationParameters = {
     maxTokens: checkInteger('maxTokens', given.maxTokens ?? defaults.maxTokens, { min: 1, max: 1_000_000 }),
@@ -165,6 +162,11 @@ export function resolveParameters<T>(
     logitBias: checkLogitBias(given.logitBias),
     logprobs: checkLogprobs(given.logprobs),
   };
+  if (given.responseFormat !== undefined && parameters.stop.length > 0) {
+    throw new InvalidArgumentError(
+      'The options responseFormat and stop exclude each other: a stop text would cut the answer. Leave one out',
+    );
+  }
   return { parameters, given };
 }
 

@@ -13,6 +13,23 @@ export type {
   PathsSection,
   QuantizationSection,
 } from './config-schema.js';
+export type { ExportOptions } from './conversation/export.js';
+export type { ImportOptions } from './conversation/import.js';
+export type {
+  AssistantMessage,
+  ConversationInput,
+  ConversationMessage,
+  KeptImage,
+  KeptItem,
+  UserMessage,
+} from './conversation/turn.js';
+export {
+  ConversationManager,
+  type ConversationOptions,
+  type ConversationResult,
+  type HistorySummary,
+  type ImportReport,
+} from './conversation-manager.js';
 export {
   type ConversionOptions,
   type ConversionProgress,
@@ -21,6 +38,7 @@ export {
 } from './convert/convert.js';
 export type { CheckpointFiles, RandomAccessFile } from './convert/tensor-source.js';
 export { CONVERSION_TYPES, type ConversionType } from './convert/types.js';
+export { setupEnvironment } from './environment.js';
 export {
   BackendError,
   BllossomError,
@@ -49,17 +67,28 @@ export { Generation, type GenerationOptions } from './generation.js';
 export type { GenerateOptions, GenerationParameters, SamplingOptions } from './generation-parameters.js';
 export type { ImageSource } from './image/decode.js';
 export { type GgufReport, inspectGguf, type MemoryPlan } from './inspect.js';
+export type { ModelArchitecture, ModelInfo } from './model-info.js';
 export {
   getModelManager,
   type LoadedModel,
   type LoadModelOptions,
-  type ModelArchitecture,
-  type ModelInfo,
   ModelManager,
 } from './model-manager.js';
+export {
+  type MonitoredResult,
+  monitorPerformance,
+  type PerformanceReport,
+} from './monitor-performance.js';
 export type { FinishReason, NativeSystemInfo as SystemInfo } from './native/binding.js';
 export type { PrepareImageOptions, Processor } from './processor.js';
 export type { GenerationResult, LogProbability, TokenLogprob } from './run-generation.js';
+export {
+  type RetriedError,
+  type RetryOptions,
+  retry,
+  type SafeGenerateOptions,
+  safeGenerate,
+} from './safe-generate.js';
 export {
   CompiledFormat,
   compileResponseFormat,
@@ -76,3 +105,4 @@ export {
   type VisionTaskOptions,
 } from './vision-generator.js';
 export type { Language, VisionTask } from './vision-tasks.js';
+export { withModel } from './with-model.js';

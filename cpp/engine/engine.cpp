@@ -263,6 +263,7 @@ static model_info describe(const model & m, const vocab & v, const backend_set &
     info.n_params     = m.n_params;
     info.n_threads    = backends.n_threads();
     info.n_ctx        = c.options().n_ctx;
+    info.n_images     = c.options().n_images;
     info.hp           = m.hp;
     info.image_token  = v.text(v.image_token_id());
     info.bos_token    = v.bos() >= 0 ? v.text(v.bos()) : "";
@@ -304,7 +305,8 @@ void engine::do_load(uint32_t id, const engine_options & options, const cancel_f
     };
     auto next      = std::make_unique<loaded_model>();
     next->backends = std::make_unique<backend_set>(options.device, options.n_threads);
-    next->weights  = load_model(*next->backends, {options.path, options.check_tensors, options.n_gpu_layers, progress});
+    next->weights =
+        load_model(*next->backends, {options.path, options.check_tensors, options.n_gpu_layers, options.gpu, progress});
     if (options.n_threads == 0) {
         next->backends->set_n_threads(useful_threads(next->weights->n_bytes, next->backends->n_threads()));
     }

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import { Config } from '../../lib/config.js';
+import { ConversationManager } from '../../lib/conversation-manager.js';
 import { InvalidArgumentError, ModelOutputError } from '../../lib/errors.js';
 import { ModelManager } from '../../lib/model-manager.js';
+import { safeGenerate } from '../../lib/safe-generate.js';
 import { compileResponseFormat } from '../../lib/structured/response-format.js';
 import { TextGenerator } from '../../lib/text-generator.js';
 import { VisionGenerator } from '../../lib/vision-generator.js';
@@ -130,10 +132,12 @@ describe('an answer by a schema', () => {
     const [image] = tinyImages() as [string];
     const chat = await text.chatGenerate([{ role: 'user', content: 'x' }], options);
     const batch = await text.batchGenerate(['a', 'b'], options);
+    const turn = await new ConversationManager(text).generateResponse('x', options);
+    const safe = await safeGenerate(text, 'x', options);
     const described = await vision.describeImage(image, options);
     const asked = await vision.answerVisualQuestion(image, '?', options);
     const many = await vision.batchAnalyzeImages([image, image], '?', options);
-    for (const result of [chat, ...batch, described, asked, ...many]) {
+    for (const result of [chat, turn, safe, ...batch, described, asked, ...many]) {
       if (!result.success) throw result.error;
       expectTypeOf(result.parsed).toEqualTypeOf<z.infer<typeof Answer>>();
       expect(Answer.safeParse(result.parsed).success).toBe(true);

@@ -61,6 +61,7 @@ export async function loadedManager(change: (config: Config) => void = () => {})
 /** Load options for an engine that is used without a manager. */
 export const loadOptions = (path: string): NativeLoadOptions => ({
   ...{ path, device: 'cpu', threads: 1, gpuLayers: 0, contextSize: 0, batchSize: 0, maxSequences: 0, maxImages: 0 },
+  ...{ gpuShare: 0.9, gpuBytes: 0 },
   ...{ kvType: 'f32', rowMode: 'hf', checkTensors: true },
 });
 
@@ -75,18 +76,28 @@ export interface Endless extends GenerationOptions {
   prompt?: NativePromptPart[];
   images?: NativeImage[];
   maxTokens?: number;
+  /** Called when the engine has sent a piece, read or not. */
+  onSent?: () => void;
 }
 
 /** A generation that no stop token ends. */
-export function endless({ engine, prompt = [{ text: 'hello' }], images = [], maxTokens = 2000, ...options }: Endless) {
+export function endless({
+  engine,
+  prompt = [{ text: 'hello' }],
+  images = [],
+  maxTokens = 2000,
+  onSent,
+  ...options
+}: Endless) {
   return new Generation<EngineDone>((control) => {
     let request: EngineRequest | undefined;
     const credit = control.connect((pieces) => request?.grant(pieces));
     const native = { prompt, images, maxTokens, sampling: GREEDY, stop: [], ignoreEos: true, credit };
-    request = engine.generate(
-      { ...native, grammar: null, logprobs: -1 },
-      { signal: control.signal, onPiece: control.onPiece },
-    );
+    const onPiece = (text: string) => {
+      onSent?.();
+      control.onPiece(text);
+    };
+    request = engine.generate({ ...native, grammar: null, logprobs: -1 }, { signal: control.signal, onPiece });
     return request.done;
   }, options);
 }
