@@ -5,6 +5,7 @@ import path from 'node:path';
 
 import { InvalidArgumentError } from '../errors.js';
 
+export type { PDFDocumentProxy, PDFPageProxy } from 'pdfjs-dist';
 export type Pdfjs = typeof import('pdfjs-dist');
 export type CanvasModule = typeof import('@napi-rs/canvas');
 

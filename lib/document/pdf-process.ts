@@ -26,7 +26,7 @@ export class PdfProcess {
   }
 
   get isAlive(): boolean {
-    return this.#child.connected;
+    return this.#child.connected && !this.#child.killed;
   }
 
   /**
@@ -55,7 +55,8 @@ export class PdfProcess {
       }, seconds * 1000);
       const onMessage = (reply: PdfReply) => finish(() => resolve(reply));
       const onError = (cause: Error) => finish(() => reject(died(what, cause.message, cause)));
-      const onExit = (code: number | null, signal: string | null) => finish(() => reject(exitFailure(what, code, signal)));
+      const onExit = (code: number | null, signal: string | null) =>
+        finish(() => reject(exitFailure(what, code, signal)));
       const finish = (settle: () => void) => {
         clearTimeout(timer);
         child.off('message', onMessage).off('error', onError).off('exit', onExit);

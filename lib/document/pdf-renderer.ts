@@ -2,10 +2,15 @@
 
 import path from 'node:path';
 
-import type { PDFDocumentProxy, PDFPageProxy } from 'pdfjs-dist';
-
 import { ImageDecodeError, ImageLimitError, InvalidArgumentError } from '../errors.js';
-import { INSTALL_FONT, loadPdfPeers, type PdfPeers, packagedFont } from './optional-peer.js';
+import {
+  INSTALL_FONT,
+  loadPdfPeers,
+  type PDFDocumentProxy,
+  type PDFPageProxy,
+  type PdfPeers,
+  packagedFont,
+} from './optional-peer.js';
 import { SubstituteFonts } from './substitute-fonts.js';
 
 export interface OpenOptions {
@@ -59,7 +64,10 @@ export class PdfRenderer {
     const peers = await loadPdfPeers();
     const standardFonts = path.join(peers.folder, 'standard_fonts', path.sep);
     const packaged = packagedFont();
-    const last = [...(packaged === undefined ? [] : [packaged]), path.join(standardFonts, 'LiberationSans-Regular.ttf')];
+    const last = [
+      ...(packaged === undefined ? [] : [packaged]),
+      path.join(standardFonts, 'LiberationSans-Regular.ttf'),
+    ];
     const substitutes = new SubstituteFonts(peers.canvas, [...fonts, ...last]);
     const { GlobalWorkerOptions, VerbosityLevel, getDocument } = peers.pdfjs;
     GlobalWorkerOptions.workerSrc = path.join(peers.folder, 'legacy', 'build', 'pdf.worker.mjs');
@@ -132,7 +140,7 @@ export class PdfRenderer {
     const { fnArray, argsArray } = await page.getOperatorList().catch((cause) => {
       throw damaged(number, cause);
     });
-    const needed = new Map<MissingFont, Set<string>>();
+    const needed = new Map<PdfFont, Set<string>>();
     let font: PdfFont | undefined;
     fnArray.forEach((operation, i) => {
       const [argument] = argsArray[i] ?? [];
@@ -141,7 +149,9 @@ export class PdfRenderer {
       const characters = needed.get(font) ?? new Set();
       needed.set(font, characters);
       for (const glyph of argument as (PdfGlyph | number | null)[]) {
-        if (typeof glyph === 'object' && glyph !== null) characters.add(glyph.fontChar);
+        if (typeof glyph !== 'object' || glyph === null) continue; // a space between letters
+        if (isUnknown(font, glyph)) throw unknownCharacters(number, font.name);
+        characters.add(glyph.fontChar);
       }
     });
     return [...needed].flatMap(([{ name, loadedName }, characters]) => {
@@ -154,14 +164,33 @@ export class PdfRenderer {
 
 /** What pdfjs tells of a font. */
 interface PdfFont {
+  /** The file does not hold the font. */
   missingFile: boolean;
   name: string;
+  /** The family that pdfjs asks the canvas for. */
   loadedName: string;
+  composite?: boolean;
+  toUnicode?: object;
 }
-type MissingFont = PdfFont;
 
 interface PdfGlyph {
   fontChar: string;
+  originalCharCode: number;
+}
+
+/**
+ * Codes that are numbers of glyphs in the font that is not there: nothing says which characters they are. pdfjs takes
+ * them for Unicode then, in a map that has only bounds.
+ */
+function isUnknown({ composite, toUnicode = {} }: PdfFont, { fontChar, originalCharCode }: PdfGlyph): boolean {
+  return composite === true && 'firstChar' in toUnicode && fontChar.codePointAt(0) === originalCharCode;
+}
+
+function unknownCharacters(number: number, name: string): ImageDecodeError {
+  return new ImageDecodeError(
+    `Page ${number} uses the font ${JSON.stringify(name)}, which is not in the PDF, by numbers of its glyphs: what they ` +
+      'show is not known. Make the PDF anew with its fonts embedded.',
+  );
 }
 
 function noFont(number: number, name: string, missing: string[]): ImageDecodeError {

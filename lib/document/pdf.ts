@@ -160,7 +160,9 @@ async function fontFiles(entries: readonly string[]): Promise<string[]> {
   const files: string[] = [];
   for (const entry of entries) {
     const info = await stat(entry).catch((cause) => {
-      throw new InvalidArgumentError(`The option fonts names ${entry}, which cannot be read: ${cause.message}`, { cause });
+      throw new InvalidArgumentError(`The option fonts names ${entry}, which cannot be read: ${cause.message}`, {
+        cause,
+      });
     });
     files.push(...(info.isDirectory() ? await fontsOfFolder(entry) : [path.resolve(entry)]));
   }

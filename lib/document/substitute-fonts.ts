@@ -15,7 +15,7 @@ const INVISIBLE = /^[\s\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Z}]*$/u;
 /** Families tried before the others. */
 const KOREAN =
   /nanum|\bkr\b|malgun|batang|gulim|dotum|gungsuh|apple ?sd|apple ?gothic|pretendard|korean|hcr|함초롬|바탕|돋움|고딕|명조/iu;
-const PROBE = 48;
+const PROBE = 32;
 /** Characters by which a family is judged; looking at all with hundreds of families would take seconds. */
 const SAMPLE = 64;
 
@@ -24,11 +24,16 @@ export class SubstituteFonts {
   readonly #candidates: string[];
   /** Chosen families, in the order in which they are asked for a character. */
   readonly #families: string[] = [];
+  readonly #probe: ReturnType<InstanceType<CanvasModule['Canvas']>['getContext']>;
+  /** By family and character. */
   readonly #drawn = new Map<string, boolean>();
+  /** What each family draws for a character that it does not have. */
+  readonly #absent = new Map<string, Buffer>();
 
   /** @param files the caller's fonts first. @throws InvalidArgumentError for a file that is no font */
   constructor(canvas: CanvasModule, files: readonly string[]) {
     this.#canvas = canvas;
+    this.#probe = canvas.createCanvas(PROBE, PROBE).getContext('2d');
     const own = files.map((file) => register(canvas, file));
     const installed = canvas.GlobalFonts.families.map(({ family }) => family).filter((family) => !own.includes(family));
     const korean = installed.filter((family) => KOREAN.test(family));
@@ -66,14 +71,16 @@ export class SubstituteFonts {
     const key = `${family}\n${character}`;
     const known = this.#drawn.get(key);
     if (known !== undefined) return known;
-    const draws = !this.#pixels(family, character).equals(this.#pixels(family, NO_CHARACTER));
+    const absent = this.#absent.get(family) ?? this.#pixels(family, NO_CHARACTER);
+    this.#absent.set(family, absent);
+    const draws = !this.#pixels(family, character).equals(absent);
     this.#drawn.set(key, draws);
     return draws;
   }
 
   #pixels(family: string, character: string): Buffer {
-    const canvas = this.#canvas.createCanvas(PROBE, PROBE);
-    const context = canvas.getContext('2d');
+    const context = this.#probe;
+    context.clearRect(0, 0, PROBE, PROBE);
     context.font = `${PROBE / 2}px ${JSON.stringify(family)}`;
     context.fillText(character, PROBE / 4, (PROBE * 3) / 4);
     return Buffer.from(context.getImageData(0, 0, PROBE, PROBE).data.buffer);

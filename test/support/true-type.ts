@@ -92,7 +92,7 @@ export class TrueTypeFont {
     const outline = this.#outline(glyph);
     if (outline.length === 0 || outline.readInt16BE(0) >= 0) return [];
     const parts: number[] = [];
-    for (let at = 10, flags = MORE; flags & MORE; ) {
+    for (let at = 10, flags: number = MORE; flags & MORE; ) {
       flags = outline.readUInt16BE(at);
       parts.push(outline.readUInt16BE(at + 2));
       at += 4 + (flags & WORDS ? 4 : 2) + (flags & SCALE ? 2 : flags & SCALE_XY ? 4 : flags & MATRIX ? 8 : 0);
