@@ -1,5 +1,6 @@
 /** What the batch calls return: await it for all results, or iterate it for each as it is ready, or both. */
 
+import { onAbort } from './abortable.js';
 import { checkFunction, checkSignal, fail } from './check.js';
 import { CancelledError } from './errors.js';
 
@@ -20,7 +21,7 @@ export interface BatchProgress {
 export interface BatchOptions {
   /** Ends the batch, which then rejects with `signal.reason`; what was ready stays in `finished`. */
   signal?: AbortSignal | undefined;
-  /** Called when an item is ready. */
+  /** Called when an item is ready. What it throws ends the batch, which rejects with it. */
   onProgress?: ((progress: BatchProgress) => void) | undefined;
 }
 
@@ -50,12 +51,10 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
   /** @param plan says what to do; what it throws, and options of a wrong kind, make the batch reject */
   constructor(plan: () => BatchWork<T, R>, options?: BatchOptions) {
     const signal = options?.signal instanceof AbortSignal ? options.signal : undefined;
-    const onAbort = () => this.#abort.abort(signal?.reason);
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
+    const release = signal && onAbort(signal, () => this.#abort.abort(signal.reason));
     this.#done = this.#run(plan, options ?? {}).finally(() => {
       this.#ended = true;
-      signal?.removeEventListener('abort', onAbort);
+      release?.();
       this.#wake();
     });
     // Readers see the failure in their loop; without this line it would also be reported as unhandled.
@@ -163,8 +162,9 @@ export function generationBatch<I, O extends BatchOptions, R extends object>(
   batch: GenerationBatch<I, O, R>,
 ): Batch<BatchItem<R>> {
   const plan = (): BatchWork<BatchItem<R>, BatchItem<R>[]> => {
-    const { name, items, options, concurrency } = batch;
-    if (!Array.isArray(items)) fail(name, 'an array', items);
+    const { name, options, concurrency } = batch;
+    if (!Array.isArray(batch.items)) fail(name, 'an array', batch.items);
+    const items = [...batch.items]; // the caller's may change meanwhile
     if (options !== undefined && (typeof options !== 'object' || options === null))
       fail('options', 'an object', options);
     const { signal: _signal, onProgress: _onProgress, ...shared } = { ...options } as O;

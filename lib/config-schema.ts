@@ -70,10 +70,25 @@ export interface HardwareSection {
 
 export interface PathsSection {
   cacheDir: string;
-  /** This and `outputDir`: kept for what is written later; nothing is written there yet. */
+  /** Kept for what is written later; nothing is written there yet. */
   logDir: string;
+  /** Where conversations are exported to. */
   outputDir: string;
   configFile: string;
+}
+
+export interface NetworkSection {
+  /** Whether images may be given as http(s) URLs. */
+  allowImageUrls: boolean;
+  /**
+   * Whether such a URL, or where it redirects to, may lead to this machine or its local network. Only for URLs that can
+   * be trusted: with it, whoever writes the URL reads what only this machine may.
+   */
+  allowPrivateAddresses: boolean;
+  /** Seconds for one image, from resolving the name to the last byte. */
+  timeout: number;
+  /** 0 … 10 for one image. */
+  maxRedirects: number;
 }
 
 export interface ConfigSections {
@@ -82,6 +97,7 @@ export interface ConfigSections {
   generation: GenerationSection;
   hardware: HardwareSection;
   paths: PathsSection;
+  network: NetworkSection;
 }
 
 export type SectionName = keyof ConfigSections;
@@ -167,6 +183,12 @@ export const SCHEMA: { [S in SectionName]: { [K in keyof ConfigSections[S]]: Fie
     outputDir: text('./outputs'),
     configFile: text('./config.yaml'),
   },
+  network: {
+    allowImageUrls: flag(true),
+    allowPrivateAddresses: flag(false),
+    timeout: number(10, { above: 0, max: 3600 }),
+    maxRedirects: integer(3, { min: 0, max: 10 }),
+  },
 };
 
 export const SECTION_NAMES = Object.keys(SCHEMA) as SectionName[];
@@ -180,6 +202,11 @@ export function defaultsOf<S extends SectionName>(section: S): ConfigSections[S]
   return Object.fromEntries(
     fieldsOf(section).map(([key, { initial }]) => [key, initial]),
   ) as unknown as ConfigSections[S];
+}
+
+/** Checks every value of a section. @throws InvalidArgumentError naming the first that is wrong */
+export function checkSection(section: SectionName, values: object): void {
+  for (const [key, field] of fieldsOf(section)) field.check(`${section}.${key}`, Reflect.get(values, key));
 }
 
 /** The YAML spelling of a key. */

@@ -3,11 +3,13 @@
 import { Document, isMap, isScalar, type Pair, type YAMLMap } from 'yaml';
 import {
   type ConfigSections,
+  checkSection,
   defaultsOf,
   fieldsOf,
   type GenerationSection,
   type HardwareSection,
   type ModelSection,
+  type NetworkSection,
   type PathsSection,
   type QuantizationSection,
   SECTION_NAMES,
@@ -28,6 +30,7 @@ export class Config implements ConfigSections {
   generation: GenerationSection = defaultsOf('generation');
   hardware: HardwareSection = defaultsOf('hardware');
   paths: PathsSection = defaultsOf('paths');
+  network: NetworkSection = defaultsOf('network');
 
   /** What was read: keeps comments, order and the sections that are not ours. */
   #document: Document | undefined;
@@ -74,10 +77,7 @@ export class Config implements ConfigSections {
 
   /** Checks every value. @throws InvalidArgumentError naming the first that is wrong */
   validate(): void {
-    for (const name of SECTION_NAMES) {
-      const values: object = this[name];
-      for (const [key, field] of fieldsOf(name)) field.check(`${name}.${key}`, Reflect.get(values, key));
-    }
+    for (const name of SECTION_NAMES) checkSection(name, this[name]);
   }
 
   /** Prints all sections to the console. */

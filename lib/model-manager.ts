@@ -7,6 +7,7 @@ import { locateModel } from './model-path.js';
 import type { NativeLoadOptions, NativeMemory, NativeModelInfo } from './native/binding.js';
 import { Engine } from './native/engine.js';
 import { loadNative } from './native/load.js';
+import { imageFetcher } from './net/image-fetcher.js';
 import { Processor } from './processor.js';
 
 export interface LoadModelOptions {
@@ -148,9 +149,12 @@ export class ModelManager {
         sampling: {
           ...{ temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, frequencyPenalty: 0 },
           ...{ presencePenalty: 0, penaltyLastN: 0, seed: 0 },
+          logitBias: { tokens: new Int32Array(), values: new Float32Array() },
         },
         stop: [],
         ignoreEos: true,
+        grammar: null,
+        logprobs: -1,
         credit: 1,
       });
       const { tokens } = await request.done;
@@ -169,7 +173,8 @@ export class ModelManager {
       const binding = loadNative();
       engine = new Engine(binding);
       const info = await engine.load(toNativeOptions(this.config, path), options);
-      this.#model = { engine, info, processor: new Processor(engine, info, binding.tileImage) };
+      const processor = new Processor(engine, info, binding.tileImage, () => imageFetcher(this.config.network));
+      this.#model = { engine, info, processor };
       return true;
     } catch (error) {
       engine?.close();

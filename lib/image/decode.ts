@@ -12,16 +12,15 @@ import { BllossomError, ImageDecodeError, ImageLimitError } from '../errors.js';
 import { type ImageFormat, requireFormat, SUPPORTED_FORMATS } from './format.js';
 import { IMAGE_LIMITS, type ImageLimits } from './limits.js';
 import { cmyk, convertPixels, grey16, type PixelConverter, rgbaOnWhite } from './pixels.js';
-import { type EncodedSource, readSource, type UrlFetcher } from './source.js';
+import { type EncodedSource, type ReadOptions, readSource } from './source.js';
 
 /** An image file in any form, or a sharp pipeline, whose output is taken. */
 export type ImageSource = EncodedSource | Sharp;
 
-export interface DecodeOptions {
+export interface DecodeOptions extends ReadOptions {
   /** Turn the picture upright as its EXIF orientation says. Default: true */
   upright?: boolean | undefined;
   limits?: Partial<ImageLimits>;
-  fetchUrl?: UrlFetcher;
 }
 
 export interface RgbImage {
@@ -38,16 +37,36 @@ export interface RgbImage {
  * @throws {ImageLimitError} over {@link IMAGE_LIMITS}
  * @throws {InvalidArgumentError} not an image source
  * @throws {IoError} the file cannot be read
+ * @throws {ConnectionError} the image cannot be fetched
+ * @throws the reason of `options.signal`
  */
 export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<RgbImage> {
   const limits = { ...IMAGE_LIMITS, ...options.limits };
   const turn = options.upright === false ? (pipeline: Sharp) => pipeline : (pipeline: Sharp) => pipeline.autoOrient();
   try {
     if (isPipeline(source)) return await decodePipeline(source, turn, limits);
-    return await decodeBytes(await readSource(source, limits.maxBytes, options.fetchUrl), turn, limits);
+    return await decodeBytes(await readSource(source, limits.maxBytes, options), turn, limits);
+  } catch (cause) {
+    if (cause instanceof BllossomError || (options.signal?.aborted && cause === options.signal.reason)) throw cause;
+    throw translate(cause, limits);
+  }
+}
+
+/**
+ * An image as the bytes of a file, for keeping: those of the source, which are not looked at, or a PNG of what a pipeline
+ * puts out, upright.
+ *
+ * @throws as {@link decodeImage}
+ */
+export async function readImage(source: ImageSource, options: ReadOptions = {}): Promise<Buffer> {
+  const { maxBytes, maxSeconds } = IMAGE_LIMITS;
+  if (!isPipeline(source)) return readSource(source, maxBytes, options);
+  try {
+    checkSize(await within(maxSeconds, source.clone().metadata()), IMAGE_LIMITS);
+    return await source.clone().timeout({ seconds: maxSeconds }).autoOrient().png().toBuffer();
   } catch (cause) {
     if (cause instanceof BllossomError) throw cause;
-    throw translate(cause, limits);
+    throw translate(cause, IMAGE_LIMITS);
   }
 }
 
