@@ -147,15 +147,15 @@ describe('misuse', () => {
   });
 
   test.each([
-    ['a missing file', join(folder, 'nothing.pdf'), 'ERR_IO'],
-    ['a folder', folder, 'ERR_IO'],
-    ['no bytes', Buffer.alloc(0), 'ERR_IMAGE_DECODE'],
-    ['a number', 5, 'ERR_INVALID_OPTION'],
-    ['nothing', undefined, 'ERR_INVALID_OPTION'],
-    ['null', null, 'ERR_INVALID_OPTION'],
-    ['a web address', 'https://example.com/a.pdf', 'ERR_INVALID_OPTION'],
-  ])('%s is refused', async (_name, source, code) => {
-    await expect(PdfDocument.open(source as never)).rejects.toMatchObject({ code });
+    ['a missing file', join(folder, 'nothing.pdf'), 'ERR_IO', /^The PDF file .*nothing\.pdf cannot be read/],
+    ['a folder', folder, 'ERR_IO', /not a regular file/],
+    ['no bytes', Buffer.alloc(0), 'ERR_IMAGE_DECODE', /^The PDF is empty: 0 bytes/],
+    ['a number', 5, 'ERR_INVALID_OPTION', /for PDF but received 5/],
+    ['nothing', undefined, 'ERR_INVALID_OPTION', /for PDF but received undefined/],
+    ['null', null, 'ERR_INVALID_OPTION', /for PDF but received null/],
+    ['a web address', 'https://example.com/a.pdf', 'ERR_INVALID_OPTION', /download the file and pass its path/],
+  ])('%s is refused', async (_name, source, code, message) => {
+    await expect(PdfDocument.open(source as never)).rejects.toMatchObject(failure(code, message));
   });
 
   test.each([
