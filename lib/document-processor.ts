@@ -1,7 +1,7 @@
 /** Answers about the pages of documents. */
 
 import { Batch, type BatchWork } from './batch.js';
-import { batchWidth } from './chat.js';
+import { batchWidth, compiledOnce } from './chat.js';
 import { checkBoolean, checkFunction, checkInteger, checkOneOf, fail } from './check.js';
 import { combinePages } from './document/combine.js';
 import { type PageRange, selectPages } from './document/page-range.js';
@@ -16,7 +16,7 @@ import { VisionGenerator, type VisionResult, type VisionTaskOptions } from './vi
 import { LANGUAGES, type Language } from './vision-tasks.js';
 
 /** A page that was answered. */
-export interface PageSuccess extends VisionResult, Partial<PageNotes> {
+export interface PageSuccess<T = unknown> extends VisionResult<T>, Partial<PageNotes> {
   /** From 1. */
   pageNumber: number;
   task: DocumentTask;
@@ -28,13 +28,13 @@ export interface PageFailure {
   error: Error;
 }
 
-export type PageResult = PageSuccess | PageFailure;
+export type PageResult<T = unknown> = PageSuccess<T> | PageFailure;
 
-export interface DocumentResult {
+export interface DocumentResult<T = unknown> {
   /** Every page succeeded. */
   success: boolean;
   /** In the order of the document. */
-  pageResults: PageResult[];
+  pageResults: PageResult<T>[];
   combinedContent: string;
   /** Pages that were asked for. */
   totalPages: number;
@@ -50,17 +50,17 @@ export interface DocumentProgress {
 }
 
 /** The options of every answer (`timeout` is for each page), those of the PDF, and these. */
-export interface DocumentOptions extends Omit<VisionTaskOptions, 'onToken'>, PdfOptions {
+export interface DocumentOptions<T = unknown> extends Omit<VisionTaskOptions<T>, 'onToken'>, PdfOptions {
   /** Pages to work on, from 1: `"1-3,5,8-"`, a number or an array of them. Default: all */
   pages?: PageRange | undefined;
   /** Called when a page has been computed. */
   onProgress?: ((progress: DocumentProgress) => void) | undefined;
   /** Pages of an earlier run of the same task; those that succeeded are taken as they are. */
-  resume?: readonly PageResult[] | undefined;
+  resume?: readonly PageResult<T>[] | undefined;
 }
 
 /** A document that is being worked on; see {@link DocumentProcessor.processMultiPageDocument}. */
-export type DocumentBatch = Batch<PageResult, DocumentResult>;
+export type DocumentBatch<T = unknown> = Batch<PageResult<T>, DocumentResult<T>>;
 
 export class DocumentProcessor {
   readonly #vision: VisionGenerator;
@@ -77,11 +77,11 @@ export class DocumentProcessor {
    * @param task "extract": its text; "summarize"; "markdown": the page as Markdown; "table": its tables explained
    * @returns a generation that rejects as those of `VisionGenerator` do
    */
-  processDocumentPage(
+  processDocumentPage<T = unknown>(
     image: ImageSource,
     task: DocumentTask = 'extract',
-    options?: VisionTaskOptions,
-  ): Generation<VisionResult> {
+    options?: VisionTaskOptions<T>,
+  ): Generation<VisionResult<T>> {
     if (!DOCUMENT_TASKS.includes(task)) return new Generation(async () => fail('task', oneOfTasks(), task));
     return this.#vision.runTask(VISION_TASKS[task], image, options);
   }
@@ -100,34 +100,35 @@ export class DocumentProcessor {
    * packages that are not installed), `ModelNotLoadedError`; `ImageDecodeError`, `ImageLimitError`, `IoError` or
    * `TimeoutError` when the PDF cannot be opened.
    */
-  processMultiPageDocument(
+  processMultiPageDocument<T = unknown>(
     document: DocumentSource,
     task: DocumentTask = 'extract',
-    options?: DocumentOptions,
-  ): DocumentBatch {
+    options?: DocumentOptions<T>,
+  ): DocumentBatch<T> {
     const { signal, onProgress } = options ?? {};
-    const resumed = new Set<PageResult>();
-    const batch: DocumentBatch = new Batch((stop) => this.#plan(document, task, options, resumed, stop), {
+    const resumed = new Set<PageResult<T>>();
+    const batch: DocumentBatch<T> = new Batch((stop) => this.#plan(document, task, options, resumed, stop), {
       signal,
       onProgress: ({ done, total }) => {
-        const page = batch.finished[done - 1] as PageResult;
+        const page = batch.finished[done - 1] as PageResult<T>;
         if (!resumed.has(page)) onProgress?.({ page: page.pageNumber, done, total });
       },
     });
     return batch;
   }
 
-  async #plan(
+  async #plan<T>(
     document: DocumentSource,
     task: DocumentTask,
-    options: DocumentOptions | undefined,
-    resumed: Set<PageResult>,
+    options: DocumentOptions<T> | undefined,
+    resumed: Set<PageResult<T>>,
     stop: AbortSignal,
-  ): Promise<BatchWork<PageResult, DocumentResult>> {
+  ): Promise<BatchWork<PageResult<T>, DocumentResult<T>>> {
     if (!DOCUMENT_TASKS.includes(task)) fail('task', oneOfTasks(), task);
-    const { pages: range, resume, pdf, language, answer } = this.#checkOptions(options);
+    const { pages: range, resume, pdf, language, ...given } = this.#checkOptions(options);
     const known = checkResume(resume, task);
     this.#vision.manager.requireModel();
+    const answer = await compiledOnce(given.answer);
     const source = await openPages(document, pdf, stop);
     try {
       const pages = selectPages(range, source.pageCount);
@@ -151,12 +152,12 @@ export class DocumentProcessor {
     }
   }
 
-  async #processPage(
+  async #processPage<T>(
     source: PageSource,
     pageNumber: number,
     task: DocumentTask,
-    options: VisionTaskOptions & { signal: AbortSignal },
-  ): Promise<PageResult> {
+    options: VisionTaskOptions<T> & { signal: AbortSignal },
+  ): Promise<PageResult<T>> {
     try {
       const { image, notes } = await source.page(pageNumber, options.signal);
       return { ...(await this.processDocumentPage(image, task, options)), ...notes, pageNumber, task };
@@ -167,7 +168,7 @@ export class DocumentProcessor {
   }
 
   /** Before anything is opened. */
-  #checkOptions(options: DocumentOptions | undefined) {
+  #checkOptions<T>(options: DocumentOptions<T> | undefined) {
     if (options !== undefined && (typeof options !== 'object' || options === null))
       fail('options', 'an object', options);
     const { pages, resume, onProgress, signal: _signal, ...rest } = { ...options };
@@ -175,7 +176,7 @@ export class DocumentProcessor {
     const isPdfKey = (key: string) => (PDF_KEYS as readonly string[]).includes(key);
     const part = (kept: boolean) => Object.fromEntries(Object.entries(rest).filter(([key]) => isPdfKey(key) === kept));
     const pdf = checkPdfOptions(part(true));
-    const answer: VisionTaskOptions = part(false);
+    const answer: VisionTaskOptions<T> = part(false);
     resolveParameters(this.#vision.config.generation, answer, [...BATCH_KEYS, 'preprocess', 'language']);
     if (answer.preprocess !== undefined) checkBoolean('preprocess', answer.preprocess);
     const language: Language =
@@ -187,13 +188,13 @@ export class DocumentProcessor {
 const oneOfTasks = () => `one of ${DOCUMENT_TASKS.map((task) => `"${task}"`).join(', ')}`;
 
 /** The pages that need not be computed again, by number. @throws InvalidArgumentError */
-function checkResume(resume: DocumentOptions['resume'], task: DocumentTask): Map<number, PageSuccess> {
-  const known = new Map<number, PageSuccess>();
+function checkResume<T>(resume: DocumentOptions<T>['resume'], task: DocumentTask): Map<number, PageSuccess<T>> {
+  const known = new Map<number, PageSuccess<T>>();
   if (resume === undefined) return known;
   if (!Array.isArray(resume)) fail('resume', 'an array of page results', resume);
   for (const page of resume as unknown[]) {
     if (typeof page !== 'object' || page === null) fail('resume', 'page results', page);
-    const result = page as PageSuccess;
+    const result = page as PageSuccess<T>;
     if (!checkBoolean('success of a page of resume', result.success)) continue;
     checkInteger('pageNumber of a page of resume', result.pageNumber, { min: 1 });
     if (typeof result.response !== 'string') fail('response of a page of resume', 'a string', result.response);
@@ -207,7 +208,7 @@ function checkResume(resume: DocumentOptions['resume'], task: DocumentTask): Map
   return known;
 }
 
-function documentResult(pageResults: PageResult[], task: DocumentTask, language: Language): DocumentResult {
+function documentResult<T>(pageResults: PageResult<T>[], task: DocumentTask, language: Language): DocumentResult<T> {
   const successfulPages = pageResults.filter(({ success }) => success).length;
   return {
     success: successfulPages === pageResults.length,

@@ -52,6 +52,7 @@ export {
   type PageResult,
   type PageSuccess,
 } from './document-processor.js';
+export { setupEnvironment } from './environment.js';
 export {
   BackendError,
   BllossomError,
@@ -80,12 +81,11 @@ export { Generation, type GenerationOptions } from './generation.js';
 export type { GenerateOptions, GenerationParameters, SamplingOptions } from './generation-parameters.js';
 export type { ImageSource } from './image/decode.js';
 export { type GgufReport, inspectGguf, type MemoryPlan } from './inspect.js';
+export type { ModelArchitecture, ModelInfo } from './model-info.js';
 export {
   getModelManager,
   type LoadedModel,
   type LoadModelOptions,
-  type ModelArchitecture,
-  type ModelInfo,
   ModelManager,
 } from './model-manager.js';
 export {
@@ -103,6 +103,13 @@ export {
   type SafeGenerateOptions,
   safeGenerate,
 } from './safe-generate.js';
+export {
+  CompiledFormat,
+  compileResponseFormat,
+  type JsonSchema,
+  type ResponseFormat,
+} from './structured/response-format.js';
+export type { StandardSchema } from './structured/standard-schema.js';
 export { type BatchGenerateOptions, TextGenerator } from './text-generator.js';
 export {
   type BatchAnalyzeOptions,
@@ -112,3 +119,4 @@ export {
   type VisionTaskOptions,
 } from './vision-generator.js';
 export type { Language, VisionTask } from './vision-tasks.js';
+export { withModel } from './with-model.js';

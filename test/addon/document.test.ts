@@ -143,6 +143,15 @@ describe('a PDF', () => {
     expect(english.combinedContent).toMatch(/^\[Page 1\]\n.*\n\n\[Page 2 could not be processed: .*\[Page 3\]\n/s);
   });
 
+  it('gives every page as the data that a schema describes', async () => {
+    const schema = { type: 'object', properties: { ok: { type: 'boolean' } }, required: ['ok'] } as const;
+    const options = { maxTokens: 60, responseFormat: { type: 'json', schema } } as const;
+    const { pageResults } = await processor.processMultiPageDocument(textPdf(KOREAN, '가', '나'), 'extract', options);
+    for (const each of pageResults) expect(each).toMatchObject({ parsed: { ok: expect.any(Boolean) } });
+    const wrong = { responseFormat: { type: 'json', schema: { type: 'nothing' } } } as never;
+    await expect(processor.processMultiPageDocument([DEMO], 'extract', wrong)).rejects.toThrow(InvalidArgumentError);
+  });
+
   it('with a password is opened by it alone', async () => {
     const pdf = writePdf([page('Secret', { standard: 'Helvetica' })], { password: 'sesame' });
     const read = (password?: string) => processor.processMultiPageDocument(pdf, 'extract', { ...SHORT, password });
