@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { type GgufReport, inspectGguf } from '../../inspect.js';
 import type { MetadataValue } from '../../native/binding.js';
 import { message } from '../messages.js';
+import { printable, size } from '../printable.js';
 
 /** `bllossom inspect <file>` */
 export function registerInspect(program: Command): void {
@@ -42,17 +43,6 @@ function describe(report: GgufReport): string[] {
     'metadata',
     ...Object.entries(report.metadata).map(([key, value]) => `  ${key} = ${show(value, report.arrayLengths[key])}`),
   ];
-}
-
-function size(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const step = bytes < 1024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
-  return `${(bytes / 1024 ** step).toFixed(step === 0 ? 0 : 2)} ${units[step]}`;
-}
-
-/** A file may hold anything, also sequences that drive a terminal. */
-function printable(line: string): string {
-  return line.replace(/[\p{Cc}\p{Cf}]/gu, '\ufffd');
 }
 
 /** A value on one line, cut where it is long. */
