@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ROOT, temporaryFolder, tinyImages, tinyModel } from '../support/model.js';
+import { reply, startServer } from '../support/small-internet.js';
 
 const CLI = join(ROOT, 'dist', 'cli', 'main.js');
 const DEMO = join(ROOT, 'models', 'demo.gguf');
@@ -66,6 +67,22 @@ describe('bllossom', () => {
     for (const title of ['load', 'image encode', 'first token', 'prompt', 'decode']) {
       expect(run.stderr).toMatch(new RegExp(`^${title} +\\d+\\.\\d+ (s|tokens/s \\(\\d+ tokens\\))$`, 'm'));
     }
+  });
+
+  it('answers about an image URL as the configuration allows', async () => {
+    const image = tinyImages()[0] as string;
+    const server = await startServer((socket, path) =>
+      reply(socket, path === '/a' ? 200 : 404, {}, readFileSync(image)),
+    );
+    const config = join(work, 'network.yaml');
+    writeFileSync(config, 'network:\n  allow_private_addresses: true\n');
+    const ask = (source: string) =>
+      bllossom(['vision', source, '--prompt', 'What?', '--model', model, '--config', config, ...GREEDY]);
+    const fetched = await ask(`http://127.0.0.1:${server.port}/a`);
+    expect(fetched).toMatchObject({ code: 0, stdout: (await ask(image)).stdout });
+    const missing = await ask(`http://127.0.0.1:${server.port}/b`);
+    expect(missing.stderr).toMatch(/^bllossom: error: .*answered 404 instead of an image/);
+    await server.close();
   });
 
   it('speaks Korean where the locale does', async () => {

@@ -182,10 +182,13 @@ describe(`${FORBIDDEN.length + PATHS.length} URLs to what is not public, canarie
       '127.0.0.1, the address of "loopback.test", is not a public address, so no image is fetched from it. ' +
         'Set network.allowPrivateAddresses to true if the URL can be trusted.',
     );
-    const credentials = await fetchBytes(new URL('http://user:secret@example.com/'), { ...options, maxBytes: 9 }).catch(
-      (reason: Error) => reason,
-    );
-    expect((credentials as Error).message).toMatch(/user name or a password\. Remove/);
-    expect((credentials as Error).message).not.toContain('secret');
+  });
+
+  test.each(['user:secret@', 'user@', ':secret@'])('credentials (%s) are refused, and not repeated', async (who) => {
+    const url = new URL(`http://${who}93.184.215.14:${PORT}/`);
+    const error = await fetchBytes(url, { ...options, maxBytes: 9 }).catch((reason: Error) => reason);
+    expect((error as Error).message).toMatch(/holds a user name or a password\. Remove/);
+    expect((error as Error).message).not.toMatch(/secret|user[:@]/);
+    expect(route.reached).toEqual([]);
   });
 });

@@ -271,7 +271,7 @@ describe('broken', () => {
     await gone.close();
     const { error } = await timed(fetchBytes(new URL(`http://127.0.0.1:${gone.port}/`), DEFAULTS));
     expect(error).toMatchObject({ code: 'ERR_CONNECTION', message: expect.stringContaining('ECONNREFUSED') });
-    const lookup = names({ 'gone.test': [['127.0.0.1', '127.0.0.1']] });
+    const lookup = names({ 'gone.test': [['127.0.0.1', '::1']] });
     const several = await timed(fetchBytes(new URL(`http://gone.test:${gone.port}/`), { ...DEFAULTS, lookup }));
     expect(several.error).toMatchObject({ code: 'ERR_CONNECTION', message: expect.stringContaining('ECONNREFUSED') });
   });
@@ -357,7 +357,10 @@ describe('a signal', () => {
     const { signal } = new AbortController();
     const added = vi.spyOn(signal, 'addEventListener');
     const removed = vi.spyOn(signal, 'removeEventListener');
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
     for (let i = 0; i < 20; i++) await get('/length', { signal });
+    expect(timers()).toBeLessThan(before + 10); // the test runner may have some of its own
     await expect(get('/status/404', { signal })).rejects.toMatchObject({ code: 'ERR_CONNECTION' });
     expect(removed.mock.calls.map(([, listener]) => listener)).toEqual(
       added.mock.calls.map(([, listener]) => listener),
