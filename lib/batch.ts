@@ -20,7 +20,7 @@ export interface BatchProgress {
 export interface BatchOptions {
   /** Ends the batch, which then rejects with `signal.reason`; what was ready stays in `finished`. */
   signal?: AbortSignal | undefined;
-  /** Called when an item is ready. */
+  /** Called when an item is ready. What it throws ends the batch, which rejects with it. */
   onProgress?: ((progress: BatchProgress) => void) | undefined;
 }
 
@@ -163,8 +163,9 @@ export function generationBatch<I, O extends BatchOptions, R extends object>(
   batch: GenerationBatch<I, O, R>,
 ): Batch<BatchItem<R>> {
   const plan = (): BatchWork<BatchItem<R>, BatchItem<R>[]> => {
-    const { name, items, options, concurrency } = batch;
-    if (!Array.isArray(items)) fail(name, 'an array', items);
+    const { name, options, concurrency } = batch;
+    if (!Array.isArray(batch.items)) fail(name, 'an array', batch.items);
+    const items = [...batch.items]; // the caller's may change meanwhile
     if (options !== undefined && (typeof options !== 'object' || options === null))
       fail('options', 'an object', options);
     const { signal: _signal, onProgress: _onProgress, ...shared } = { ...options } as O;

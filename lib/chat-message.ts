@@ -22,7 +22,7 @@ export function checkMessages(messages: readonly ChatMessage[]): number {
   if (!Array.isArray(messages) || messages.length === 0) fail('messages', 'an array of at least one message', messages);
   if (messages.length > MAX_MESSAGES) fail('messages', `at most ${MAX_MESSAGES} messages`, messages);
   let images = 0;
-  messages.forEach((message: ChatMessage, i) => {
+  for (const [i, message] of messages.entries()) {
     if (typeof message !== 'object' || message === null) {
       fail(`messages[${i}]`, 'an object with role and content', message);
     }
@@ -30,7 +30,7 @@ export function checkMessages(messages: readonly ChatMessage[]): number {
       fail(`messages[${i}].role`, 'a name such as "system", "user" or "assistant"', message.role);
     }
     images += checkContent(`messages[${i}].content`, message.content);
-  });
+  }
   return images;
 }
 
@@ -39,13 +39,13 @@ export function checkContent(name: string, content: ChatMessage['content']): num
   if (typeof content === 'string') return 0;
   if (!Array.isArray(content)) fail(name, 'a string or an array of items', content);
   let images = 0;
-  content.forEach((item: ContentItem, j: number) => {
+  for (const [j, item] of content.entries()) {
     if (typeof item !== 'object' || item === null) fail(`${name}[${j}]`, 'an object with a type', item);
     if (checkOneOf(`${name}[${j}].type`, item.type, ['text', 'image']) === 'image') images++;
     else if (typeof (item as { text?: unknown }).text !== 'string') {
       fail(`${name}[${j}].text`, 'a string', (item as { text?: unknown }).text);
     }
-  });
+  }
   return images;
 }
 

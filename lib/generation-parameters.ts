@@ -94,6 +94,8 @@ export const GENERATE_KEYS = [
   ...['maxTokens', 'temperature', 'doSample', 'topP', 'topK', 'minP', 'repetitionPenalty', 'frequencyPenalty'],
   ...['presencePenalty', 'seed', 'stop', 'signal', 'onToken', 'timeout', 'systemMessage', 'dateString'],
 ];
+/** What the items of a batch share. */
+export const BATCH_KEYS = GENERATE_KEYS.filter((key) => key !== 'onToken');
 
 /**
  * @param known the option names that the call takes

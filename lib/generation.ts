@@ -29,6 +29,19 @@ export interface GenerationOptions {
  *   loop; leaving the loop cancels the generation. The result is there afterwards: `await generation`.
  *
  * Neither awaited nor read, it parks after 32 pieces, and keeps the process alive until `cancel()`.
+ *
+ * A parked generation keeps its place in the engine: its part of the context, its images and one of the
+ * `hardware.maxBatchSize` seats. Where that is all there is, another one waits until the loop goes on. Await another
+ * generation inside a loop only after `drain()`, which lets the outer one run to its end:
+ *
+ * @example
+ * const story = generator.generate('…');
+ * for await (const piece of story) {
+ *   if (piece.includes('?')) {
+ *     story.drain();
+ *     console.log(await generator.generate('…'));
+ *   }
+ * }
  */
 export class Generation<R> implements PromiseLike<R>, AsyncIterable<string> {
   readonly #abort = new AbortController();
@@ -67,12 +80,25 @@ export class Generation<R> implements PromiseLike<R>, AsyncIterable<string> {
     this.#abort.abort(reason);
   }
 
+  /** Lets it run to its end, however slow its readers are; they still get every piece. Awaiting it does so too. */
+  drain(): void {
+    this.#stream.drain();
+  }
+
+  /** Resolves when it has ended, well or not. Unlike awaiting the generation, this does not drain it. */
+  get settled(): Promise<void> {
+    return this.#done.then(
+      () => {},
+      () => {},
+    );
+  }
+
   // biome-ignore lint/suspicious/noThenProperty: being awaitable is the purpose of this class
   then<A = R, B = never>(
     onFulfilled?: ((value: R) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    this.#stream.drain();
+    this.drain();
     return this.#done.then(onFulfilled, onRejected);
   }
 

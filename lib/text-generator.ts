@@ -6,19 +6,23 @@ import type { ChatMessage } from './chat-message.js';
 import { checkText } from './check.js';
 import type { Config } from './config.js';
 import { Generation } from './generation.js';
-import { type GenerateOptions, resolveParameters, streamOptions } from './generation-parameters.js';
+import { BATCH_KEYS, type GenerateOptions, resolveParameters, streamOptions } from './generation-parameters.js';
 import type { ModelManager } from './model-manager.js';
 import type { GenerationResult } from './run-generation.js';
 
-/** The options of every answer, and those of the batch. */
-export interface BatchGenerateOptions extends GenerateOptions, BatchOptions {}
+/** The options of every answer, and those of the batch; whose piece `onToken` gave, nobody could tell. */
+export interface BatchGenerateOptions extends Omit<GenerateOptions, 'onToken'>, BatchOptions {}
 
-export class TextGenerator {
-  readonly #source: ChatSource;
+export class TextGenerator implements ChatSource {
+  readonly manager: ModelManager;
+  /** Where options that a call leaves out come from. */
+  readonly config: Config;
 
   /** @param config default: the manager's. @throws InvalidArgumentError when one is something else */
   constructor(manager: ModelManager, config?: Config) {
-    this.#source = chatSource(manager, config);
+    const source = chatSource(manager, config);
+    this.manager = source.manager;
+    this.config = source.config;
   }
 
   /**
@@ -52,8 +56,8 @@ export class TextGenerator {
    */
   batchGenerate(prompts: readonly string[], options?: BatchGenerateOptions): Batch<BatchItem<GenerationResult>> {
     return generationBatch({
-      ...{ name: 'prompts', items: prompts, options, concurrency: batchWidth(this.#source) },
-      check: (shared) => resolveParameters(this.#source.config.generation, shared),
+      ...{ name: 'prompts', items: prompts, options, concurrency: batchWidth(this) },
+      check: (shared) => resolveParameters(this.config.generation, shared, BATCH_KEYS),
       generate: (prompt, each) => this.generate(prompt, each),
     });
   }
@@ -61,7 +65,7 @@ export class TextGenerator {
   #start(options: GenerateOptions | undefined, messages: () => ChatRequest['messages']): Generation<GenerationResult> {
     const start = performance.now();
     return new Generation(
-      async (control) => runChat(this.#source, { messages: messages(), options, start }, control),
+      async (control) => runChat(this, { messages: messages(), options, start }, control),
       streamOptions(options),
     );
   }

@@ -52,6 +52,24 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions = 
   }
 }
 
+/**
+ * An image as the bytes of a file, for keeping: those of the source, which are not looked at, or a PNG of what a pipeline
+ * puts out, upright.
+ *
+ * @throws as {@link decodeImage}
+ */
+export async function readImage(source: ImageSource, options: Pick<DecodeOptions, 'fetchUrl'> = {}): Promise<Buffer> {
+  const { maxBytes, maxSeconds } = IMAGE_LIMITS;
+  if (!isPipeline(source)) return readSource(source, maxBytes, options);
+  try {
+    checkSize(await within(maxSeconds, source.clone().metadata()), IMAGE_LIMITS);
+    return await source.clone().timeout({ seconds: maxSeconds }).autoOrient().png().toBuffer();
+  } catch (cause) {
+    if (cause instanceof BllossomError) throw cause;
+    throw translate(cause, IMAGE_LIMITS);
+  }
+}
+
 /** Told by its methods, since the caller may use another copy of sharp. */
 function isPipeline(source: ImageSource): source is Sharp {
   const { clone, metadata, raw } = (source ?? {}) as Partial<Sharp>;
