@@ -8,20 +8,32 @@ export interface Loaded {
   loadTime: number;
 }
 
-/** Loads the model, with a bar unless `quiet`, lets `work` use it and frees it. */
+interface LoadingOptions {
+  signal: AbortSignal;
+  /** Without a bar. */
+  quiet?: boolean | undefined;
+}
+
+/** Loads the model. The caller unloads it. @throws what `ModelManager.lastError` names, or the reason of the signal */
+export async function load(config: Config, { signal, quiet = false }: LoadingOptions): Promise<Loaded> {
+  const manager = new ModelManager(config);
+  const begin = performance.now();
+  const bar = shareBar(message('loading'), !quiet);
+  const isLoaded = await manager.loadModel({ onProgress: bar.update, signal }).finally(bar.stop);
+  if (!isLoaded) throw manager.lastError;
+  return { manager, loadTime: (performance.now() - begin) / 1000 };
+}
+
+/** Loads the model, lets `work` use it and unloads it. */
 export async function withLoadedModel<T>(
   config: Config,
-  { signal, quiet = false }: { signal: AbortSignal; quiet?: boolean | undefined },
+  options: LoadingOptions,
   work: (loaded: Loaded) => Promise<T>,
 ): Promise<T> {
-  const manager = new ModelManager(config);
+  const loaded = await load(config, options);
   try {
-    const begin = performance.now();
-    const bar = shareBar(message('loading'), !quiet);
-    const loaded = await manager.loadModel({ onProgress: bar.update, signal }).finally(bar.stop);
-    if (!loaded) throw manager.lastError;
-    return await work({ manager, loadTime: (performance.now() - begin) / 1000 });
+    return await work(loaded);
   } finally {
-    await manager.unloadModel();
+    await loaded.manager.unloadModel();
   }
 }

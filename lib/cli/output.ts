@@ -50,7 +50,7 @@ export async function writeAnswer<R extends GenerationResult>(
   generation: Generation<R>,
   output: Output,
   { json, verbose }: OutputOptions,
-  facts: { loadTime: number; image?: string },
+  facts: { loadTime?: number; image?: string } = {},
 ): Promise<R> {
   if (!json) {
     for await (const piece of generation) await output.write(piece);

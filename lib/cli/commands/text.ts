@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { type GenerateOptions, TextGenerator } from '../../index.js';
+import { interact } from '../chat/interact.js';
 import { UsageError } from '../failures.js';
-import { withLoadedModel } from '../loading.js';
+import { load, withLoadedModel } from '../loading.js';
 import { message } from '../messages.js';
 import {
   configure,
@@ -16,14 +17,32 @@ import { Output, type OutputOptions, writeAnswer } from '../output.js';
 import { readStandardInput } from '../standard-input.js';
 import { untilStopped } from '../stopping.js';
 
-type TextOptions = ModelOptions & GenerationOptions & OutputOptions;
+interface TextOptions extends ModelOptions, GenerationOptions, OutputOptions {
+  interactive?: boolean;
+}
 
 /** `bllossom text "…"` */
 export function registerText(program: Command): void {
-  const command = program.command('text').description(message('text')).argument('[prompt]', message('promptArgument'));
-  withOutputOptions(withGenerationOptions(withModelOptions(command))).action((prompt, options) =>
-    untilStopped((signal) => answer(prompt, options, signal)),
+  const command = program
+    .command('text')
+    .description(message('text'))
+    .argument('[prompt]', message('promptArgument'))
+    .option('-i, --interactive', message('interactive'));
+  withOutputOptions(withGenerationOptions(withModelOptions(command))).action((prompt, options: TextOptions) =>
+    options.interactive ? chat(prompt, options) : untilStopped((signal) => answer(prompt, options, signal)),
   );
+}
+
+async function chat(prompt: string | undefined, options: TextOptions): Promise<void> {
+  if (options.output !== undefined) throw new UsageError('outputInteractive');
+  const config = configure(options);
+  const generating = samplingOf(options);
+  const { manager } = await untilStopped((signal) => load(config, { signal, quiet: options.json }));
+  try {
+    await interact({ manager, config, generating, options, prompt });
+  } finally {
+    await manager.unloadModel();
+  }
 }
 
 async function answer(argument: string | undefined, options: TextOptions, signal: AbortSignal): Promise<void> {
