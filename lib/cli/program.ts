@@ -1,6 +1,6 @@
 /** The program with its commands, and commander's own words in the language of the locale. */
 
-import { Command, type Help, type Option } from 'commander';
+import { type Argument, Command, type Help } from 'commander';
 import { columnsOf } from './columns.js';
 import { registerBatch } from './commands/batch.js';
 import { registerConfig } from './commands/config.js';
@@ -22,9 +22,14 @@ const TITLES: Record<string, MessageKey> = {
 };
 
 const HELP: Partial<Help> = {
+  minWidthToWrap: 20,
   displayWidth: columnsOf,
   styleTitle: (title) => (title in TITLES ? message(TITLES[title] as MessageKey) : title),
-  optionDescription: describeOption,
+  subcommandTerm: (command) => [command.name(), ...command.registeredArguments.map(placeholder)].join(' '),
+  optionDescription: ({ description, argChoices, defaultValue, required, envVar }) =>
+    described(description, { choices: argChoices, defaultValue: required ? defaultValue : undefined, envVar }),
+  argumentDescription: ({ description, argChoices, defaultValue }) =>
+    described(description, { choices: argChoices, defaultValue }),
 };
 
 export function createProgram(): Command {
@@ -56,11 +61,24 @@ function ownWords(text: string): string {
   return isKorean() ? commanderInKorean(bare) : bare;
 }
 
-function describeOption({ description, argChoices, defaultValue, required, envVar }: Option): string {
-  const facts: [MessageKey, string][] = [];
-  if (argChoices) facts.push(['choices', argChoices.join(', ')]);
-  if (defaultValue !== undefined && required) facts.push(['defaultValue', String(defaultValue)]);
-  if (envVar !== undefined) facts.push(['environment', envVar]);
-  const told = facts.map(([title, value]) => `${message(title)}: ${value}`).join('; ');
-  return told === '' ? description : `${description} (${told})`;
+/** <file>, [file], <file...> */
+function placeholder(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
+interface Facts {
+  choices?: string[] | undefined;
+  defaultValue?: unknown;
+  envVar?: string | undefined;
+}
+
+function described(description: string, { choices, defaultValue, envVar }: Facts): string {
+  const facts: [MessageKey, string | undefined][] = [
+    ['choices', choices?.join(', ')],
+    ['defaultValue', defaultValue === undefined ? undefined : String(defaultValue)],
+    ['environment', envVar],
+  ];
+  const told = facts.filter(([, value]) => value !== undefined).map(([title, value]) => `${message(title)}: ${value}`);
+  return told.length === 0 ? description : `${description} (${told.join('; ')})`;
 }
