@@ -12,6 +12,7 @@ import type {
   NativeEvaluation,
   NativeEvent,
   NativeLoadOptions,
+  NativeLogprobs,
   NativeMemory,
   NativeModelInfo,
   NativePromptPart,
@@ -23,6 +24,7 @@ export interface EngineDone {
   reason: FinishReason;
   tokens: Int32Array;
   stats: NativeStats;
+  logprobs: NativeLogprobs | null;
 }
 
 /** A running generation. */
