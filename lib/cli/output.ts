@@ -19,6 +19,8 @@ export class Output {
   readonly #file: string | undefined;
   readonly #signal: AbortSignal;
   readonly #parts: string[] = [];
+  /** So many of the parts are answers that came to their end. */
+  #whole = 0;
 
   private constructor(file: string | undefined, signal: AbortSignal) {
     this.#file = file;
@@ -39,9 +41,16 @@ export class Output {
     }
   }
 
-  /** Puts the file in its place. */
+  /** What was written so far is worth keeping, whatever comes next. */
+  mark(): void {
+    this.#whole = this.#parts.length;
+  }
+
+  /** Puts the file in its place, with what was written up to the last mark; without one there is no file. */
   async finish(): Promise<void> {
-    if (this.#file !== undefined) await writeWhole(this.#file, this.#parts.join(''));
+    if (this.#file !== undefined && this.#whole > 0) {
+      await writeWhole(this.#file, this.#parts.slice(0, this.#whole).join(''));
+    }
   }
 }
 
@@ -58,6 +67,7 @@ export async function writeAnswer<R extends GenerationResult>(
   }
   const result = await generation;
   if (json) await output.write(`${JSON.stringify({ ...result, ...facts })}\n`);
+  output.mark();
   if (verbose) printTimings(result, facts.loadTime);
   return result;
 }

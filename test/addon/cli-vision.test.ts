@@ -2,7 +2,7 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TASK_DEFAULTS, TASK_PROMPTS, type VisionTask } from '../../lib/vision-tasks.js';
-import { bllossom, CLI, DEMO, DEMO_IMAGE, GREEDY, workFolder } from '../support/cli.js';
+import { bllossom, CLI, DEMO, DEMO_IMAGE, GREEDY, Session, workFolder } from '../support/cli.js';
 import { tinyImages, tinyModel } from '../support/model.js';
 import { reply, startServer } from '../support/small-internet.js';
 
@@ -98,6 +98,19 @@ describe('several images', () => {
     expect(json).toMatchObject({ code: 1, stderr: '' });
     expect(jsonLines(json.stdout).map(({ success }) => success)).toEqual([true, false, true]);
     expect(jsonLines(json.stdout)[1]).toMatchObject({ image: damaged, error: { code: 'ERR_IMAGE_DECODE' } });
+  });
+
+  it('are kept in the file up to where Ctrl-C came', async () => {
+    const output = join(work, 'answers.jsonl');
+    const images = Array.from({ length: 200 }, () => DEMO_IMAGE);
+    const args = ['--task', 'ocr', '--model', DEMO, '--json', '-o', output, '-n', '500'];
+    const session = new Session(['vision', ...images, ...args]);
+    setTimeout(() => session.interrupt(), 2500);
+    expect(await session.done).toMatchObject({ code: 130, stdout: '', stderr: 'bllossom: interrupted\n' });
+    const results = jsonLines(readFileSync(output, 'utf8'));
+    expect(results.length).toBeGreaterThan(0);
+    expect(results.length).toBeLessThan(200);
+    for (const result of results) expect(result).toMatchObject({ success: true, outputTokens: 500 });
   });
 
   it('are not begun when one cannot be read', async () => {

@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { readFile as readFileAsync } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bllossom, DEMO, GREEDY, KOREAN, Session, workFolder } from '../support/cli.js';
+import { bllossom, CLI, DEMO, GREEDY, KOREAN, Session, workFolder } from '../support/cli.js';
 import { tinyModel } from '../support/model.js';
 
 let model: string;
@@ -91,6 +91,24 @@ describe('bllossom text', () => {
       onOutput: (child) => child.stdout.destroy(),
     });
     expect(run).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe('stdout that is full', () => {
+  const full = (args: string[]) => {
+    const stdout = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [CLI, ...args], {
+      stdio: ['ignore', stdout, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(stdout);
+    return { code: status, stderr };
+  };
+
+  it.runIf(existsSync('/dev/full'))('is an error, told once', () => {
+    for (const args of [['text', 'x', '--model', model, ...GREEDY], ['info']]) {
+      expect(full(args)).toEqual({ code: 1, stderr: expect.stringMatching(/^bllossom: error: ENOSPC[^\n]+\n$/) });
+    }
   });
 });
 

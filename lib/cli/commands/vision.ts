@@ -48,12 +48,15 @@ async function answer(inputs: string[], options: VisionCommandOptions, signal: A
   const sources: { name: string; image: ImageSource }[] = [];
   for (const name of images) sources.push({ name, image: await checkedImage(name, config, signal) });
 
-  await withLoadedModel(config, { signal, quiet: options.json }, async (loaded) => {
-    const [only] = sources;
-    if (sources.length === 1 && only) await answerOne(only, loaded);
-    else for (const source of sources) await answerOneOfMany(source, loaded);
-  });
-  await output.finish();
+  try {
+    await withLoadedModel(config, { signal, quiet: options.json }, async (loaded) => {
+      const [only] = sources;
+      if (sources.length === 1 && only) await answerOne(only, loaded);
+      else for (const source of sources) await answerOneOfMany(source, loaded);
+    });
+  } finally {
+    await output.finish(); // also when it was stopped: the answers before are complete
+  }
 
   async function answerOne({ name, image }: { name: string; image: ImageSource }, loaded: Loaded) {
     const facts = { image: name, loadTime: loaded.loadTime };
@@ -70,6 +73,7 @@ async function answer(inputs: string[], options: VisionCommandOptions, signal: A
       process.exitCode = 1;
       if (!options.json) return printError(error);
       await output.write(`${JSON.stringify({ success: false, image: source.name, error: errorToJson(error) })}\n`);
+      output.mark();
     }
   }
 }
