@@ -81,7 +81,7 @@ export {
 } from './monitor-performance.js';
 export type { FinishReason, NativeSystemInfo as SystemInfo } from './native/binding.js';
 export type { PrepareImageOptions, Processor } from './processor.js';
-export type { GenerationResult } from './run-generation.js';
+export type { GenerationResult, LogProbability, TokenLogprob } from './run-generation.js';
 export {
   type RetriedError,
   type RetryOptions,
