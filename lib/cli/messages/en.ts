@@ -171,6 +171,14 @@ export const EN = {
   inspect: 'show what a GGUF file holds and the memory it needs',
   inspectFile: 'GGUF file',
   inspectJson: 'print everything, tensors included, as JSON',
+  inspectSize: 'size',
+  inspectSizeValue: '{size}, {parameters} parameters, {tensors} tensors',
+  inspectType: '{type} {tensors} tensors {size}',
+  inspectMemory: 'memory',
+  inspectWeights: 'weights',
+  inspectSelfCache: 'self cache, {count} tokens',
+  inspectCrossCache: 'cross cache, one image',
+  inspectMetadata: 'metadata',
 
   // progress, timings, failures
   converting: 'converting',

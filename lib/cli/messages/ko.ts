@@ -174,6 +174,14 @@ export const KO: Record<MessageKey, string> = {
   inspect: 'GGUF 파일의 내용과 필요한 메모리를 보여 줍니다',
   inspectFile: 'GGUF 파일',
   inspectJson: '텐서를 포함한 전체를 JSON으로 출력합니다',
+  inspectSize: '크기',
+  inspectSizeValue: '{size}, 파라미터 {parameters}개, 텐서 {tensors}개',
+  inspectType: '{type} 텐서 {tensors}개 {size}',
+  inspectMemory: '메모리',
+  inspectWeights: '가중치',
+  inspectSelfCache: '셀프 캐시, 토큰 {count}개',
+  inspectCrossCache: '교차 캐시, 이미지 한 장',
+  inspectMetadata: '메타데이터',
 
   // progress, timings, failures
   converting: '변환하는 중',
