@@ -1,5 +1,6 @@
 /** What the batch calls return: await it for all results, or iterate it for each as it is ready, or both. */
 
+import { onAbort } from './abortable.js';
 import { checkFunction, checkSignal, fail } from './check.js';
 import { CancelledError } from './errors.js';
 
@@ -50,12 +51,10 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
   /** @param plan says what to do; what it throws, and options of a wrong kind, make the batch reject */
   constructor(plan: () => BatchWork<T, R>, options?: BatchOptions) {
     const signal = options?.signal instanceof AbortSignal ? options.signal : undefined;
-    const onAbort = () => this.#abort.abort(signal?.reason);
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
+    const release = signal && onAbort(signal, () => this.#abort.abort(signal.reason));
     this.#done = this.#run(plan, options ?? {}).finally(() => {
       this.#ended = true;
-      signal?.removeEventListener('abort', onAbort);
+      release?.();
       this.#wake();
     });
     // Readers see the failure in their loop; without this line it would also be reported as unhandled.

@@ -4,13 +4,7 @@ import { abortable } from './abortable.js';
 import { runChat } from './chat.js';
 import type { ChatMessage } from './chat-message.js';
 import { checkBoolean, checkInteger, checkOneOf, checkOptions, checkString, checkText, fail } from './check.js';
-import {
-  type ExportOptions,
-  exportText,
-  timestampedName,
-  unusedName,
-  writeConversation,
-} from './conversation/export.js';
+import { type ExportOptions, exportText, timestampedName, writeConversation } from './conversation/export.js';
 import { type ImportOptions, readConversation } from './conversation/import.js';
 import {
   assistantMessage,
@@ -119,7 +113,7 @@ export class ConversationManager {
       checkInput(input);
       const { parameters, given } = resolveParameters(this.#generator.config.generation, options);
       const chat = { ...given, ...parameters, systemMessage: given.systemMessage ?? ownSystem };
-      const user = await abortable(this.#userMessage(input), control.signal);
+      const user = await abortable(this.#userMessage(input, control.signal), control.signal);
       await abortable(Promise.allSettled(earlier), control.signal); // which drains them
       const before = history.turns;
       const kept = before.slice(this.#turnsToDrop(before, user, chat));
@@ -164,12 +158,11 @@ export class ConversationManager {
     const { images = 'embed', overwrite = false } = checkOptions('options', options, ['images', 'overwrite']);
     checkOneOf('images', images, ['embed', 'reference']);
     checkBoolean('overwrite', overwrite);
-    const file = filename ?? unusedName(timestampedName(this.#generator.config.paths.outputDir, new Date()));
-    checkText('filename', file);
-    const { systemMessage } = this;
-    const text = exportText(file, { systemMessage, messages: messagesOf(this.#history.turns) }, images);
-    await writeConversation(file, text, overwrite);
-    return file;
+    const file = filename ?? timestampedName(this.#generator.config.paths.outputDir, new Date());
+    const conversation = { systemMessage: this.#systemMessage, messages: messagesOf(this.#history.turns) };
+    const text = exportText(checkText('filename', file), conversation, images);
+    if (filename === undefined) return writeConversation(file, text, 'number');
+    return writeConversation(file, text, overwrite ? 'replace' : 'refuse');
   }
 
   /**
@@ -191,13 +184,13 @@ export class ConversationManager {
     return { turns: length, droppedTurns: turns.length - length };
   }
 
-  async #userMessage(input: ConversationInput): Promise<UserMessage> {
+  async #userMessage(input: ConversationInput, signal: AbortSignal): Promise<UserMessage> {
     this.#generator.manager.requireModel(); // before files are read and others waited for
-    return userMessage(input, (source) => this.#readImage(source));
+    return userMessage(input, (source) => this.#readImage(source, signal));
   }
 
-  #readImage(source: ImageSource): Promise<Uint8Array> {
-    return this.#generator.manager.requireModel().processor.readImage(source);
+  #readImage(source: ImageSource, signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#generator.manager.requireModel().processor.readImage(source, signal);
   }
 
   #turnsToDrop(

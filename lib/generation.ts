@@ -1,5 +1,6 @@
 /** What `generate` returns: await it for the result, or iterate it for the pieces, or both. */
 
+import { onAbort } from './abortable.js';
 import { CancelledError, TimeoutError } from './errors.js';
 import { TokenStream } from './token-stream.js';
 
@@ -49,9 +50,7 @@ export class Generation<R> implements PromiseLike<R>, AsyncIterable<string> {
   readonly #done: Promise<R>;
 
   constructor(run: (control: GenerationControl) => Promise<R>, { signal, onToken, timeout }: GenerationOptions = {}) {
-    const onAbort = () => this.#abort.abort(signal?.reason);
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
+    const release = signal && onAbort(signal, () => this.#abort.abort(signal.reason));
     if (onToken) this.#stream.drain();
     const control: GenerationControl = {
       signal: this.#abort.signal,
@@ -64,7 +63,7 @@ export class Generation<R> implements PromiseLike<R>, AsyncIterable<string> {
     const timer = timeout === undefined ? undefined : setTimeout(() => this.cancel(tooLate(timeout)), timeout);
     this.#done = this.#run(run, control).finally(() => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
+      release?.();
     });
     // Readers see the failure in their loop; without this line it would also be reported as unhandled.
     this.#done.catch(() => {});

@@ -74,9 +74,9 @@ export class Processor {
   }
 
   /** An image as the bytes of a file, for keeping. @throws as `prepareImage` for what cannot be read */
-  async readImage(source: ImageSource): Promise<Uint8Array> {
+  async readImage(source: ImageSource, signal?: AbortSignal): Promise<Uint8Array> {
     const { readImage } = await import('./image/decode.js');
-    return readImage(source, { fetchUrl: this.#fetcher() });
+    return readImage(source, { fetchUrl: this.#fetcher(), signal });
   }
 }
 

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkFunction, checkInteger, checkOptions, checkSignal, fail } from './check.js';
 import { BllossomError, type ErrorCode, errorLike } from './errors.js';
-import { type GenerateOptions, resolveParameters } from './generation-parameters.js';
+import { GENERATE_KEYS, type GenerateOptions, resolveParameters } from './generation-parameters.js';
 import { ModelManager } from './model-manager.js';
 import type { GenerationResult } from './run-generation.js';
 import { TextGenerator } from './text-generator.js';
@@ -80,7 +80,8 @@ export async function safeGenerate(
   options?: SafeGenerateOptions,
 ): Promise<GenerationResult> {
   if (!(generator instanceof TextGenerator)) fail('generator', 'a TextGenerator', generator);
-  const { maxRetries, retryDelay, onRetry, ...generating } = { ...options };
+  const known = [...GENERATE_KEYS, 'maxRetries', 'retryDelay', 'onRetry'];
+  const { maxRetries, retryDelay, onRetry, ...generating } = checkOptions('options', options, known);
   resolveParameters(generator.config.generation, generating); // refuses what is wrong before anything is tried
   const { signal } = generating;
   const { manager } = generator;

@@ -1,6 +1,5 @@
 /** A conversation as a file: JSON that can be read back, Markdown or plain text for people. */
 
-import { existsSync } from 'node:fs';
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, extname, join, parse } from 'node:path';
 import { fail } from '../check.js';
@@ -52,12 +51,21 @@ export function exportText(file: string, conversation: Conversation, images: 'em
   return format(conversation, images);
 }
 
-/** @throws IoError when the file is there already or cannot be written */
-export async function writeConversation(file: string, text: string, overwrite: boolean): Promise<void> {
+/**
+ * @param existing what to do where a file of that name is there: refuse it, replace it, or take the name with a number
+ * @returns the file name
+ * @throws IoError when the file is there already or cannot be written
+ */
+export async function writeConversation(
+  file: string,
+  text: string,
+  existing: 'refuse' | 'replace' | 'number',
+): Promise<string> {
   try {
     await mkdir(dirname(file), { recursive: true });
-    if (overwrite) await replaceFile(file, text);
-    else await createFile(file, text);
+    if (existing === 'number') return await createNumbered(file, text);
+    await (existing === 'replace' ? replaceFile : createFile)(file, text);
+    return file;
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const why = code === 'EEXIST' ? 'it is there already; choose another name, or pass overwrite: true' : message;
@@ -70,12 +78,18 @@ export function timestampedName(folder: string, now: Date): string {
   return join(folder, `conversation-${now.toISOString().replace(/[:.]/g, '-')}.json`);
 }
 
-/** The name, or with a number where a file of that name is there. */
-export function unusedName(file: string): string {
+async function createNumbered(file: string, text: string): Promise<string> {
   const { dir, name, ext } = parse(file);
   let unused = file;
-  for (let n = 2; existsSync(unused); n++) unused = join(dir, `${name}-${n}${ext}`);
-  return unused;
+  for (let n = 2; ; n++) {
+    try {
+      await createFile(unused, text);
+      return unused;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      unused = join(dir, `${name}-${n}${ext}`);
+    }
+  }
 }
 
 async function createFile(file: string, text: string): Promise<void> {

@@ -58,7 +58,7 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions = 
  *
  * @throws as {@link decodeImage}
  */
-export async function readImage(source: ImageSource, options: Pick<DecodeOptions, 'fetchUrl'> = {}): Promise<Buffer> {
+export async function readImage(source: ImageSource, options: ReadOptions = {}): Promise<Buffer> {
   const { maxBytes, maxSeconds } = IMAGE_LIMITS;
   if (!isPipeline(source)) return readSource(source, maxBytes, options);
   try {
