@@ -32,10 +32,10 @@ export const EN_COMMENTS: Comments = {
     repetitionPenalty: 'above 0, up to 10; 1: off',
   },
   hardware: {
-    targetGpu: 'kept for old files; has no effect yet',
-    targetVramGb: 'kept for old files; has no effect yet',
-    useCpuOffload: 'kept for old files; has no effect yet',
-    maxMemoryUsage: 'kept for old files; has no effect yet',
+    targetGpu: 'the GPU that device_map: auto takes: its number or a part of its name; null: the first',
+    targetVramGb: 'GB of target_gpu that may be planned for; only beside target_gpu',
+    useCpuOffload: 'kept for old files; layers that do not fit on the GPU always stay with the CPU',
+    maxMemoryUsage: 'share of the free GPU memory that gpu_layers: auto may plan for',
     gpuLayers: 'layers on the GPU: a number or auto',
     threads: 'CPU threads; null: the physical cores',
     contextSize: 'positions, shared by all that runs at once; null: those of the model, at most 8192',
@@ -46,7 +46,7 @@ export const EN_COMMENTS: Comments = {
   paths: {
     cacheDir: 'where models are looked for',
     logDir: 'kept for old files; nothing is written there yet',
-    outputDir: 'kept for old files; nothing is written there yet',
+    outputDir: 'where conversations are saved',
     configFile: 'where the configuration is saved',
   },
   network: {
@@ -84,10 +84,10 @@ export const KO_COMMENTS: Comments = {
     repetitionPenalty: '0 초과 10 이하; 1: 사용 안 함',
   },
   hardware: {
-    targetGpu: '예전 파일을 위해 남긴 키; 아직 효과가 없습니다',
-    targetVramGb: '예전 파일을 위해 남긴 키; 아직 효과가 없습니다',
-    useCpuOffload: '예전 파일을 위해 남긴 키; 아직 효과가 없습니다',
-    maxMemoryUsage: '예전 파일을 위해 남긴 키; 아직 효과가 없습니다',
+    targetGpu: 'device_map: auto가 고를 GPU의 번호 또는 이름 일부; null: 첫 번째',
+    targetVramGb: 'target_gpu에서 쓸 수 있는 GB; target_gpu가 있을 때만 적용됩니다',
+    useCpuOffload: '예전 파일을 위해 남긴 키; GPU에 못 들어가는 층은 늘 CPU가 맡습니다',
+    maxMemoryUsage: 'gpu_layers: auto가 쓸 수 있는 GPU 빈 메모리의 비율',
     gpuLayers: 'GPU에 올릴 층 수: 숫자 또는 auto',
     threads: 'CPU 스레드 수; null: 물리 코어 수',
     contextSize: '동시에 도는 요청이 나누어 쓰는 길이; null: 모델의 길이, 최대 8192',
@@ -98,7 +98,7 @@ export const KO_COMMENTS: Comments = {
   paths: {
     cacheDir: '모델을 찾는 곳',
     logDir: '예전 파일을 위해 남긴 키; 아직 아무것도 쓰지 않습니다',
-    outputDir: '예전 파일을 위해 남긴 키; 아직 아무것도 쓰지 않습니다',
+    outputDir: '대화를 저장하는 곳',
     configFile: '설정을 저장하는 곳',
   },
   network: {
