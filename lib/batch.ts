@@ -165,6 +165,8 @@ export interface GenerationBatch<I, O extends BatchOptions, R> {
   concurrency: number;
   /** Checks the options that every item shares, before any runs. @throws InvalidArgumentError */
   check(options: Omit<O, keyof BatchOptions>): void;
+  /** Those options with what can be made once for all items. @throws InvalidArgumentError */
+  prepare?(options: Omit<O, keyof BatchOptions>): Promise<Omit<O, keyof BatchOptions>>;
   generate(item: I, options: Omit<O, keyof BatchOptions> & { signal: AbortSignal }): PromiseLike<R>;
 }
 
@@ -178,10 +180,14 @@ export function generationBatch<I, O extends BatchOptions, R extends object>(
     const items = [...batch.items]; // the caller's may change meanwhile
     if (options !== undefined && (typeof options !== 'object' || options === null))
       fail('options', 'an object', options);
-    const { signal: _signal, onProgress: _onProgress, ...shared } = { ...options } as O;
-    batch.check(shared);
-    const run = (index: number, signal: AbortSignal) =>
-      settle(index, signal, async () => batch.generate(items[index] as I, { ...shared, signal }));
+    const { signal: _signal, onProgress: _onProgress, ...given } = { ...options } as O;
+    batch.check(given);
+    let prepared: ReturnType<NonNullable<typeof batch.prepare>> | undefined;
+    const run = async (index: number, signal: AbortSignal) => {
+      if (batch.prepare) prepared ??= batch.prepare(given);
+      const shared = prepared ? await prepared : given;
+      return settle(index, signal, async () => batch.generate(items[index] as I, { ...shared, signal }));
+    };
     return { total: items.length, concurrency, run, collect: (results) => results };
   };
   return new Batch(plan, batch.options);

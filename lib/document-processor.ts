@@ -178,7 +178,8 @@ export class DocumentProcessor {
     const answer: VisionTaskOptions = part(false);
     resolveParameters(this.#vision.config.generation, answer, [...BATCH_KEYS, 'preprocess', 'language']);
     if (answer.preprocess !== undefined) checkBoolean('preprocess', answer.preprocess);
-    const language: Language = answer.language === undefined ? 'ko' : checkOneOf('language', answer.language, LANGUAGES);
+    const language: Language =
+      answer.language === undefined ? 'ko' : checkOneOf('language', answer.language, LANGUAGES);
     return { pages, resume, pdf, language, answer };
   }
 }

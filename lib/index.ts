@@ -38,7 +38,6 @@ export {
 } from './convert/convert.js';
 export type { CheckpointFiles, RandomAccessFile } from './convert/tensor-source.js';
 export { CONVERSION_TYPES, type ConversionType } from './convert/types.js';
-export { setupEnvironment } from './environment.js';
 export type { PageRange } from './document/page-range.js';
 export type { DocumentSource } from './document/page-source.js';
 export type { PdfOptions, PdfSource } from './document/pdf.js';
@@ -53,6 +52,7 @@ export {
   type PageResult,
   type PageSuccess,
 } from './document-processor.js';
+export { setupEnvironment } from './environment.js';
 export {
   BackendError,
   BllossomError,
@@ -103,6 +103,13 @@ export {
   type SafeGenerateOptions,
   safeGenerate,
 } from './safe-generate.js';
+export {
+  CompiledFormat,
+  compileResponseFormat,
+  type JsonSchema,
+  type ResponseFormat,
+} from './structured/response-format.js';
+export type { StandardSchema } from './structured/standard-schema.js';
 export { type BatchGenerateOptions, TextGenerator } from './text-generator.js';
 export {
   type BatchAnalyzeOptions,

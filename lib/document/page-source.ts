@@ -27,11 +27,7 @@ export interface PageSource {
  * @throws InvalidArgumentError neither images nor a source of bytes; and what `PdfDocument.open` throws
  * @throws the reason of the signal
  */
-export async function openPages(
-  source: DocumentSource,
-  options: PdfOptions,
-  signal: AbortSignal,
-): Promise<PageSource> {
+export async function openPages(source: DocumentSource, options: PdfOptions, signal: AbortSignal): Promise<PageSource> {
   return Array.isArray(source) ? imagePages(source) : pdfPages(source as PdfSource, options, signal);
 }
 
