@@ -33,6 +33,11 @@ export function number(text: string): number {
   return Number(text);
 }
 
+/** For an option that may be given several times. */
+export function collect(text: string, before: string[] = []): string[] {
+  return [...before, text];
+}
+
 export function withModelOptions(command: Command): Command {
   return command
     .optionsGroup(message('modelTitle'))
@@ -54,7 +59,7 @@ export function withGenerationOptions(command: Command): Command {
     .option('--repetition-penalty <n>', message('repetitionPenalty'), number)
     .option('-s, --system <text>', message('system'))
     .option('--seed <n>', message('seed'), number)
-    .option('--stop <text>', message('stop'), (text: string, before: string[] = []) => [...before, text]);
+    .option('--stop <text>', message('stop'), collect);
 }
 
 export function withOutputOptions(command: Command, { several = false } = {}): Command {

@@ -5,6 +5,7 @@ import { columnsOf } from './columns.js';
 import { registerBatch } from './commands/batch.js';
 import { registerConfig } from './commands/config.js';
 import { registerConvert } from './commands/convert.js';
+import { registerDocument } from './commands/document.js';
 import { registerInfo } from './commands/info.js';
 import { registerInspect } from './commands/inspect.js';
 import { registerText } from './commands/text.js';
@@ -43,6 +44,7 @@ export function createProgram(): Command {
     .configureOutput({ outputError: (text, write) => write(`bllossom: ${errorLine(ownWords(text))}\n`) });
   registerText(program);
   registerVision(program);
+  registerDocument(program);
   registerBatch(program);
   registerConvert(program);
   registerInspect(program);
