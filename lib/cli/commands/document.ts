@@ -27,9 +27,10 @@ import {
 } from '../options.js';
 import { Output, type OutputOptions } from '../output.js';
 import { type Bar, countBar } from '../progress.js';
+import { type FormatOptions, formatOf, withFormatOptions } from '../response-format.js';
 import { untilStopped } from '../stopping.js';
 
-interface DocumentCommandOptions extends ModelOptions, GenerationOptions, OutputOptions {
+interface DocumentCommandOptions extends ModelOptions, GenerationOptions, FormatOptions, OutputOptions {
   task: DocumentTask;
   language: Language;
   multiPage?: boolean;
@@ -54,8 +55,8 @@ export function registerDocument(program: Command): void {
     .option('--fonts <path>', message('fonts'), collect)
     .option('--dpi <n>', message('dpi'), number)
     .option('--resume <file>', message('resume'));
-  withOutputOptions(withGenerationOptions(withModelOptions(command)), { several: true }).action((inputs, options) =>
-    untilStopped((signal) => read(inputs, options, signal)),
+  withOutputOptions(withFormatOptions(withGenerationOptions(withModelOptions(command))), { several: true }).action(
+    (inputs, options) => untilStopped((signal) => read(inputs, options, signal)),
   );
 }
 
@@ -66,7 +67,7 @@ async function read(inputs: string[], options: DocumentCommandOptions, signal: A
   if (pages !== undefined && !/^\s*(\d{1,9}|\d{0,9}-\d{0,9})\s*(,\s*(\d{1,9}|\d{0,9}-\d{0,9})\s*)*$/.test(pages)) {
     throw new UsageError('pagesInvalid', { value: JSON.stringify(pages) });
   }
-  const sampling = samplingOf(options);
+  const sampling = { ...samplingOf(options), ...(await formatOf(options)) };
   const output = await Output.open(options.output, signal);
   const documents = await readInputs(inputs, { config, signal, joined: options.multiPage ?? false });
   const earlier = options.resume === undefined ? undefined : await readEarlier(options.resume);

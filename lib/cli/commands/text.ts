@@ -14,10 +14,11 @@ import {
   withOutputOptions,
 } from '../options.js';
 import { Output, type OutputOptions, writeAnswer } from '../output.js';
+import { type FormatOptions, formatOf, withFormatOptions } from '../response-format.js';
 import { readStandardInput } from '../standard-input.js';
 import { untilStopped } from '../stopping.js';
 
-interface TextOptions extends ModelOptions, GenerationOptions, OutputOptions {
+interface TextOptions extends ModelOptions, GenerationOptions, FormatOptions, OutputOptions {
   interactive?: boolean;
 }
 
@@ -28,15 +29,16 @@ export function registerText(program: Command): void {
     .description(message('text'))
     .argument('[prompt]', message('promptArgument'))
     .option('-i, --interactive', message('interactive'));
-  withOutputOptions(withGenerationOptions(withModelOptions(command))).action((prompt, options: TextOptions) =>
-    options.interactive ? chat(prompt, options) : untilStopped((signal) => answer(prompt, options, signal)),
+  withOutputOptions(withFormatOptions(withGenerationOptions(withModelOptions(command)))).action(
+    (prompt, options: TextOptions) =>
+      options.interactive ? chat(prompt, options) : untilStopped((signal) => answer(prompt, options, signal)),
   );
 }
 
 async function chat(prompt: string | undefined, options: TextOptions): Promise<void> {
   if (options.output !== undefined) throw new UsageError('outputInteractive');
   const config = configure(options);
-  const generating = samplingOf(options);
+  const generating = { ...samplingOf(options), ...(await formatOf(options)) };
   const { manager } = await untilStopped((signal) => load(config, { signal, quiet: options.json }));
   try {
     await interact({ manager, config, generating, options, prompt });
@@ -47,7 +49,7 @@ async function chat(prompt: string | undefined, options: TextOptions): Promise<v
 
 async function answer(argument: string | undefined, options: TextOptions, signal: AbortSignal): Promise<void> {
   const config = configure(options);
-  const generating: GenerateOptions = { ...samplingOf(options), signal };
+  const generating: GenerateOptions = { ...samplingOf(options), ...(await formatOf(options)), signal };
   const output = await Output.open(options.output, signal);
   const prompt = await readPrompt(argument, signal);
   await withLoadedModel(config, { signal, quiet: options.json }, async ({ manager, loadTime }) => {

@@ -16,9 +16,10 @@ import {
 } from '../options.js';
 import { Output, type OutputOptions, writeAnswer } from '../output.js';
 import { ask, type Question, questionOf, TASKS, type Task } from '../question.js';
+import { type FormatOptions, formatOf, withFormatOptions } from '../response-format.js';
 import { untilStopped } from '../stopping.js';
 
-interface VisionCommandOptions extends ModelOptions, GenerationOptions, OutputOptions {
+interface VisionCommandOptions extends ModelOptions, GenerationOptions, FormatOptions, OutputOptions {
   prompt?: string;
   task?: Task;
   language?: Language;
@@ -34,7 +35,7 @@ export function registerVision(program: Command): void {
     .option('-p, --prompt <text>', message('prompt'))
     .addOption(new Option('--task <task>', message('task')).choices(TASKS))
     .addOption(new Option('--language <language>', message('language')).choices(LANGUAGES));
-  withOutputOptions(withGenerationOptions(withModelOptions(command)), { several: true }).action(
+  withOutputOptions(withFormatOptions(withGenerationOptions(withModelOptions(command))), { several: true }).action(
     (inputs: string[], options: VisionCommandOptions) => untilStopped((signal) => answer(inputs, options, signal)),
   );
 }
@@ -43,7 +44,7 @@ async function answer(inputs: string[], options: VisionCommandOptions, signal: A
   const config = configure(options);
   const { images, prompt } = separate(inputs, options.prompt);
   const question = checkedQuestion(prompt, options);
-  const generating: VisionOptions = { ...samplingOf(options), signal };
+  const generating: VisionOptions = { ...samplingOf(options), ...(await formatOf(options)), signal };
   const output = await Output.open(options.output, signal);
   const sources: { name: string; image: ImageSource }[] = [];
   for (const name of images) sources.push({ name, image: await checkedImage(name, config, signal) });
