@@ -39,7 +39,7 @@ export const EN = {
   formatRefused: '{file}: {why}',
   output: 'write the answer to a file, once it is complete',
   json: 'print JSON instead of a stream',
-  jsonLines: 'print JSON instead of a stream; of several images one line each',
+  jsonLines: 'print JSON instead of a stream; of several images or documents one line each',
   verbose: 'print timings to stderr',
   language: 'language of the question that a task asks',
   force: 'replace a file that exists',

@@ -41,7 +41,7 @@ export const KO: Record<MessageKey, string> = {
   formatRefused: '{file}: {why}',
   output: '답이 완성되면 파일에 씁니다',
   json: '스트림 대신 JSON을 출력합니다',
-  jsonLines: '스트림 대신 JSON을 출력합니다; 이미지가 여럿이면 한 줄에 하나씩',
+  jsonLines: '스트림 대신 JSON을 출력합니다; 이미지나 문서가 여럿이면 한 줄에 하나씩',
   verbose: '시간 측정 결과를 stderr에 출력합니다',
   language: '작업이 묻는 질문의 언어',
   force: '이미 있는 파일을 바꿉니다',
