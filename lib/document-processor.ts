@@ -6,7 +6,7 @@ import { checkBoolean, checkFunction, checkInteger, checkOneOf, fail } from './c
 import { combinePages } from './document/combine.js';
 import { type PageRange, selectPages } from './document/page-range.js';
 import { type DocumentSource, openPages, type PageNotes, type PageSource } from './document/page-source.js';
-import { PDF_KEYS, type PdfOptions } from './document/pdf.js';
+import { checkPdfOptions, PDF_KEYS, type PdfOptions } from './document/pdf.js';
 import { DOCUMENT_TASKS, type DocumentTask, VISION_TASKS } from './document/tasks.js';
 import { CancelledError, InvalidArgumentError } from './errors.js';
 import { Generation } from './generation.js';
@@ -166,7 +166,7 @@ export class DocumentProcessor {
     }
   }
 
-  /** Checked before anything is opened; those of the PDF are checked where it is. */
+  /** Before anything is opened. */
   #checkOptions(options: DocumentOptions | undefined) {
     if (options !== undefined && (typeof options !== 'object' || options === null))
       fail('options', 'an object', options);
@@ -174,7 +174,7 @@ export class DocumentProcessor {
     if (onProgress !== undefined) checkFunction('onProgress', onProgress);
     const isPdfKey = (key: string) => (PDF_KEYS as readonly string[]).includes(key);
     const part = (kept: boolean) => Object.fromEntries(Object.entries(rest).filter(([key]) => isPdfKey(key) === kept));
-    const pdf: PdfOptions = part(true);
+    const pdf = checkPdfOptions(part(true));
     const answer: VisionTaskOptions = part(false);
     resolveParameters(this.#vision.config.generation, answer, [...BATCH_KEYS, 'preprocess', 'language']);
     if (answer.preprocess !== undefined) checkBoolean('preprocess', answer.preprocess);

@@ -100,9 +100,9 @@ export class PdfRenderer {
    * @throws ImageDecodeError a damaged page, or letters that no font draws; ImageLimitError too many pixels
    */
   async render(number: number, { dpi, maxPixels }: RenderOptions): Promise<RenderedPage> {
-    const warnings: string[] = [];
+    const told = new Set<string>();
     const collect = (...parts: unknown[]) => {
-      if (warnings.length < MAX_WARNINGS) warnings.push(parts.join(' ').replace(/^Warning: /, ''));
+      if (told.size < MAX_WARNINGS) told.add(parts.join(' ').replace(/^Warning: /, ''));
     };
     Object.assign(console, { warn: collect, log: collect, info: collect, error: collect });
     const page = await this.#document.getPage(number).catch((cause) => {
@@ -124,6 +124,7 @@ export class PdfRenderer {
       await page.render({ canvas: canvas as never, viewport }).promise.catch((cause) => {
         throw damaged(number, cause);
       });
+      const warnings = [...told];
       if (warnings.length > 0 && isBlank(canvas.data())) {
         throw new ImageDecodeError(`Page ${number} is damaged and comes out blank: ${warnings.join('; ')}`);
       }
@@ -208,8 +209,10 @@ function scaleOf(page: PDFPageProxy, dpi: number | undefined): number {
   return Math.min(LONGER_SIDE / Math.max(width, height), MAX_DEFAULT_DPI / POINTS_PER_INCH);
 }
 
-function isBlank(rgba: Uint8Array): boolean {
-  return rgba.every((byte) => byte === 255);
+/** All of one colour. */
+function isBlank(rgba: Buffer): boolean {
+  const pixels = new Uint32Array(rgba.buffer, rgba.byteOffset, rgba.byteLength / 4);
+  return pixels.every((pixel) => pixel === pixels[0]);
 }
 
 type Canvas = InstanceType<PdfPeers['canvas']['Canvas']>;

@@ -78,7 +78,7 @@ export class PdfDocument {
   static async open(source: PdfSource, options?: PdfOptions, limits: Partial<PdfLimits> = {}): Promise<PdfDocument> {
     const allowed = { ...PDF_LIMITS, ...limits };
     const { password, fonts, dpi } = checkPdfOptions(options);
-    const bytes = await readSource(source, allowed.maxBytes);
+    const bytes = await readSource(source, allowed.maxBytes, { what: 'PDF', fetchUrl: noFetching });
     if (!isPdf(bytes)) {
       throw new ImageDecodeError(
         `The data is not a PDF (it begins with ${bytes.subarray(0, 8).toString('hex')}). Pass images as an array.`,
@@ -135,6 +135,10 @@ export class PdfDocument {
   #ask(what: string, request: Parameters<PdfProcess['ask']>[1]): Promise<PdfReply> {
     return (this.#process as PdfProcess).ask(what, request, this.#limits.maxSeconds);
   }
+}
+
+async function noFetching(): Promise<never> {
+  throw new InvalidArgumentError('PDF files are not fetched from http(s) URLs: download the file and pass its path');
 }
 
 /** Whether bytes are a PDF, told by its header. */

@@ -137,10 +137,10 @@ describe('a PDF', () => {
     expect(korean.pageResults.map(({ success }) => success)).toEqual([true, false, true]);
     expect(korean.pageResults[1]).toMatchObject({ pageNumber: 2, error: expect.any(ImageDecodeError) });
     expect(korean.combinedContent).toMatch(
-      /^\[1쪽\]\n[^]*\n\n\[2쪽을 처리하지 못했습니다: Page 2 uses the font "Batang"[^]*\]\n\n\[3쪽\]\n/,
+      /^\[1쪽\]\n.*\n\n\[2쪽을 처리하지 못했습니다: Page 2 uses the font "Batang".*\]\n\n\[3쪽\]\n/s,
     );
     const english = await processor.processMultiPageDocument(pdf, 'table', { ...SHORT, language: 'en' });
-    expect(english.combinedContent).toMatch(/^\[Page 1\]\n[^]*\n\n\[Page 2 could not be processed: [^]*\[Page 3\]\n/);
+    expect(english.combinedContent).toMatch(/^\[Page 1\]\n.*\n\n\[Page 2 could not be processed: .*\[Page 3\]\n/s);
   });
 
   it('with a password is opened by it alone', async () => {
@@ -266,6 +266,10 @@ describe('misuse', () => {
     ['a file that is not there', '/nowhere.pdf', IoError],
   ])('%s instead of a document is refused', async (_name, document, type) => {
     await expect(processor.processMultiPageDocument(document as never, 'extract')).rejects.toBeInstanceOf(type);
+  });
+
+  it('options of a PDF are checked for images too', async () => {
+    await expect(processor.processMultiPageDocument([DEMO], 'extract', { dpi: 1 })).rejects.toThrow(/for dpi/);
   });
 
   it('something else than a vision generator is refused', () => {

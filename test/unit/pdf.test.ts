@@ -29,6 +29,14 @@ async function open<T>(
 const firstPage = (pdf: Buffer, options?: PdfOptions, limits?: Partial<PdfLimits>): Promise<RenderedPage> =>
   open(pdf, (document) => document.renderPage(1), options, limits);
 
+/** 40 x 60 pixels of #c00000, by OpenJPEG. */
+const JPEG_2000 = Buffer.from(
+  '/0//UQAvAAAAAAAoAAAAPAAAAAAAAAAAAAAAKAAAADwAAAAAAAAAAAADBwEBBwEBBwEB/1IADAAAAAEAAAQEAAH/XAAEQED/ZAAlAAFDcmVh' +
+    'dGVkIGJ5IE9wZW5KUEVHIHZlcnNpb24gMi41LjT/kAAKAAAAAAA1AAH/k8+0KBQAXK//f/9//3/fgFARUFSv/3//f/9/34BQEVBUr/9//3' +
+    '//f//Z',
+  'base64',
+);
+
 /** A short word has twice as much. */
 const INK = 0.0003;
 
@@ -105,14 +113,26 @@ describe('a PDF', () => {
     expect(await inkShare(await firstPage(secret, { password: 'sesame' }))).toBeGreaterThan(INK);
   });
 
-  test('with a picture shows it', async () => {
-    const data = await sharp({ create: { width: 40, height: 60, channels: 3, background: '#c00000' } })
+  test('with pictures shows them', async () => {
+    const size = { width: 40, height: 60 };
+    const jpeg = await sharp({ create: { ...size, channels: 3, background: '#c00000' } })
       .jpeg()
       .toBuffer();
-    const page = await firstPage(writePdf([{ picture: { data, width: 40, height: 60, filter: 'DCTDecode' } }]));
-    const { dominant } = await sharp(page.png).stats();
-    expect(dominant.r).toBeGreaterThan(180);
-    expect(dominant.g).toBeLessThan(20);
+    const pages = [
+      { picture: { ...size, data: jpeg, filter: 'DCTDecode' } },
+      { picture: { ...size, data: JPEG_2000, filter: 'JPXDecode' } },
+    ];
+    await open(writePdf(pages), async (document) => {
+      for (const number of [1, 2]) {
+        const { png, warnings } = await document.renderPage(number);
+        const [red, green] = (await sharp(png).stats()).channels;
+        expect([red?.mean, green?.mean, warnings], `page ${number}`).toEqual([
+          expect.closeTo(192, -1),
+          expect.closeTo(0, -1),
+          [],
+        ]);
+      }
+    });
   });
 
   test('that carries a script is drawn and the script is not run', async () => {
@@ -147,15 +167,15 @@ describe('misuse', () => {
   });
 
   test.each([
-    ['a missing file', join(folder, 'nothing.pdf'), 'ERR_IO'],
-    ['a folder', folder, 'ERR_IO'],
-    ['no bytes', Buffer.alloc(0), 'ERR_IMAGE_DECODE'],
-    ['a number', 5, 'ERR_INVALID_OPTION'],
-    ['nothing', undefined, 'ERR_INVALID_OPTION'],
-    ['null', null, 'ERR_INVALID_OPTION'],
-    ['a web address', 'https://example.com/a.pdf', 'ERR_INVALID_OPTION'],
-  ])('%s is refused', async (_name, source, code) => {
-    await expect(PdfDocument.open(source as never)).rejects.toMatchObject({ code });
+    ['a missing file', join(folder, 'nothing.pdf'), 'ERR_IO', /^The PDF file .*nothing\.pdf cannot be read/],
+    ['a folder', folder, 'ERR_IO', /not a regular file/],
+    ['no bytes', Buffer.alloc(0), 'ERR_IMAGE_DECODE', /^The PDF is empty: 0 bytes/],
+    ['a number', 5, 'ERR_INVALID_OPTION', /for PDF but received 5/],
+    ['nothing', undefined, 'ERR_INVALID_OPTION', /for PDF but received undefined/],
+    ['null', null, 'ERR_INVALID_OPTION', /for PDF but received null/],
+    ['a web address', 'https://example.com/a.pdf', 'ERR_INVALID_OPTION', /download the file and pass its path/],
+  ])('%s is refused', async (_name, source, code, message) => {
+    await expect(PdfDocument.open(source as never)).rejects.toMatchObject(failure(code, message));
   });
 
   test.each([
