@@ -1,6 +1,7 @@
 /** How a command ends that does not come to its result, and what is said about it. */
 
-import { BllossomError } from '../index.js';
+import { toBllossomError } from '../errors.js';
+import { BllossomError, type ErrorCode } from '../index.js';
 import { errorLine, type MessageKey, message } from './messages.js';
 
 /** The call is wrong; the message is in the reader's language. */
@@ -41,7 +42,7 @@ export function printError(error: unknown): void {
 }
 
 /** An error as it stands in JSON. */
-export function errorToJson(error: unknown): { code: string; message: string } {
-  const code = error instanceof BllossomError ? error.code : 'ERR_INVALID_OPTION';
+export function errorToJson(error: unknown): { code: ErrorCode; message: string } {
+  const code = error instanceof UsageError ? 'ERR_INVALID_OPTION' : toBllossomError(error).code;
   return { code, message: error instanceof Error ? error.message : String(error) };
 }

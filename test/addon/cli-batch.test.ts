@@ -83,7 +83,11 @@ describe('bllossom batch', () => {
     const results = read(output);
     expect(results).toHaveLength(64);
     expect(results.slice(0, 4)).toMatchObject(quick.map((_, index) => ({ index, success: true })));
-    expect(results[63]).toMatchObject({ index: 63, success: false, error: { message: 'Not computed: interrupted' } });
+    expect(results[63]).toMatchObject({
+      index: 63,
+      success: false,
+      error: { code: 'ERR_CANCELLED', message: 'Not computed: interrupted' },
+    });
     expect(readdirSync(folder)).toEqual(['results.json']);
   });
 });

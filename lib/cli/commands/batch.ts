@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type BatchItem, generationBatch } from '../../batch.js';
 import { batchWidth } from '../../chat.js';
-import { type GenerationResult, TextGenerator } from '../../index.js';
+import { CancelledError, type GenerationResult, TextGenerator } from '../../index.js';
 import { errorToJson, printError, UsageError } from '../failures.js';
 import { checkWritable, writeWhole } from '../files.js';
 import { type Loaded, withLoadedModel } from '../loading.js';
@@ -14,13 +14,15 @@ import {
   withGenerationOptions,
   withModelOptions,
 } from '../options.js';
-import { countBar } from '../progress.js';
+import { type Bar, countBar } from '../progress.js';
 import { ask } from '../question.js';
 import { untilStopped } from '../stopping.js';
 import { type BatchTask, readTasks } from '../tasks-file.js';
 
 interface BatchOptions extends ModelOptions, GenerationOptions {
   output?: string;
+  /** Only says that no bar is wanted: the results are JSON anyway. */
+  json?: boolean;
   verbose?: boolean;
 }
 
@@ -36,7 +38,7 @@ export function registerBatch(program: Command): void {
   withGenerationOptions(withModelOptions(command))
     .optionsGroup(message('outputTitle'))
     .option('-o, --output <file>', message('batchOutput'))
-    .addOption(new Option('--json').hideHelp()) // the results are JSON anyway
+    .addOption(new Option('--json').hideHelp())
     .option('-v, --verbose', message('verbose'))
     .action((file, options) => untilStopped((signal) => compute(file, options, signal)));
 }
@@ -49,23 +51,29 @@ async function compute(file: string, options: BatchOptions, signal: AbortSignal)
     ...task,
     sampling: { ...sampling, ...task.sampling },
   }));
-  await withLoadedModel(config, { signal }, async (loaded) => {
+  await withLoadedModel(config, { signal, quiet: options.json }, async (loaded) => {
     const begin = performance.now();
-    const finished = await answerAll(tasks, loaded, signal, (items) => writeResults(options.output, tasks, items));
+    const bar = countBar(message('answering'), tasks.length, !options.json);
+    const save = (items: readonly Item[]) => writeResults(options.output, tasks, items);
+    const finished = await answerAll(tasks, loaded, { signal, bar, save });
     report(tasks, finished, options.verbose ? (performance.now() - begin) / 1000 : undefined);
   });
 }
 
-/** @param save is called once, with the items that are ready, whatever ends the batch */
+interface Progress {
+  signal: AbortSignal;
+  bar: Bar;
+  /** Called once, with the items that are ready, whatever ends the batch. */
+  save(items: readonly Item[]): Promise<void>;
+}
+
 async function answerAll(
   tasks: BatchTask[],
   loaded: Loaded,
-  signal: AbortSignal,
-  save: (items: readonly Item[]) => Promise<void>,
+  { signal, bar, save }: Progress,
 ): Promise<readonly Item[]> {
   const { manager } = loaded;
   const text = new TextGenerator(manager);
-  const bar = countBar(message('answering'), tasks.length);
   const batch = generationBatch({
     ...{ name: 'tasks', items: tasks, concurrency: batchWidth({ manager, config: manager.config }) },
     options: { signal, onProgress: ({ done }) => bar.update(done) },
@@ -88,7 +96,7 @@ async function answerAll(
 async function writeResults(output: string | undefined, tasks: BatchTask[], items: readonly Item[]): Promise<void> {
   const ready = new Map(items.map((item) => [item.index, item]));
   const results = tasks.map(({ given }, index) => {
-    const item = ready.get(index) ?? { success: false, index, error: new UsageError('batchNotComputed') };
+    const item = ready.get(index) ?? { success: false, index, error: new CancelledError(message('batchNotComputed')) };
     const outcome = item.success ? item : { success: false, error: errorToJson(item.error) };
     return { ...given, ...outcome, index };
   });

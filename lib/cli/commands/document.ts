@@ -41,6 +41,9 @@ interface DocumentCommandOptions extends ModelOptions, GenerationOptions, Format
   resume?: string;
 }
 
+/** 1-3,5,8-; whether they exist is known when the document is open. */
+const PAGES = /^\s*(\d{1,9}|\d{0,9}-\d{0,9})\s*(,\s*(\d{1,9}|\d{0,9}-\d{0,9})\s*)*$/;
+
 /** `bllossom document <file | folder | pdf>… --task …` */
 export function registerDocument(program: Command): void {
   const command = program
@@ -62,11 +65,8 @@ export function registerDocument(program: Command): void {
 
 async function read(inputs: string[], options: DocumentCommandOptions, signal: AbortSignal): Promise<void> {
   const config = configure(options);
-  const { task, language, password, fonts, dpi } = options;
-  const { pages } = options;
-  if (pages !== undefined && !/^\s*(\d{1,9}|\d{0,9}-\d{0,9})\s*(,\s*(\d{1,9}|\d{0,9}-\d{0,9})\s*)*$/.test(pages)) {
-    throw new UsageError('pagesInvalid', { value: JSON.stringify(pages) });
-  }
+  const { task, language, pages, password, fonts, dpi } = options;
+  if (pages !== undefined && !PAGES.test(pages)) throw new UsageError('pagesInvalid', { value: JSON.stringify(pages) });
   const sampling = { ...samplingOf(options), ...(await formatOf(options)) };
   const output = await Output.open(options.output, signal);
   const documents = await readInputs(inputs, { config, signal, joined: options.multiPage ?? false });
