@@ -42,6 +42,8 @@ export interface RenderedPage {
 const LONGER_SIDE = 1600;
 const POINTS_PER_INCH = 72;
 const MAX_DEFAULT_DPI = 600;
+/** Of the process; above it, fonts that pdfjs keeps for later pages are given up. */
+const SPARING_ABOVE = 512 * 1024 * 1024;
 const MAX_WARNINGS = 20;
 const SHOWN_MISSING = 20;
 
@@ -132,6 +134,7 @@ export class PdfRenderer {
       return { png, width, height, missingCharacters: missing.join(''), warnings };
     } finally {
       page.cleanup();
+      if (process.memoryUsage.rss() > SPARING_ABOVE) await this.#document.cleanup();
     }
   }
 

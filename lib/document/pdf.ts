@@ -4,7 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { checkNumber, checkOptions, checkString, fail } from '../check.js';
-import { ImageDecodeError, InvalidArgumentError } from '../errors.js';
+import { ImageDecodeError, ImageLimitError, InvalidArgumentError } from '../errors.js';
 import { type EncodedSource, readSource } from '../image/source.js';
 import type { PdfReply } from './pdf-child.js';
 import { PdfProcess } from './pdf-process.js';
@@ -58,6 +58,8 @@ export class PdfDocument {
   readonly #options: Opening;
   readonly #limits: PdfLimits;
   #process: PdfProcess | undefined;
+  /** Pages that the present process has drawn. */
+  #drawn = 0;
   #pageCount = 0;
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -116,15 +118,28 @@ export class PdfDocument {
 
   async #render(number: number): Promise<RenderedPage> {
     if (this.#process?.isAlive !== true) await this.#start(); // a bad page may have ended it
+    try {
+      return await this.#draw(number);
+    } catch (error) {
+      const isOver = error instanceof ImageLimitError && this.#process?.isAlive === false;
+      if (!isOver || this.#drawn === 0) throw error;
+      await this.#start(); // the pages before it may have been what took the memory
+      return this.#draw(number);
+    }
+  }
+
+  async #draw(number: number): Promise<RenderedPage> {
     const { maxPixels } = this.#limits;
     const { dpi } = this.#options;
     const reply = await this.#ask(`Page ${number}`, { kind: 'render', page: number, dpi, maxPixels });
+    this.#drawn++;
     return (reply as Extract<PdfReply, { kind: 'rendered' }>).page;
   }
 
   async #start(): Promise<void> {
     if (this.#closed) throw new InvalidArgumentError('The PDF is closed');
     this.#process = new PdfProcess();
+    this.#drawn = 0;
     const { maxPixels, maxMemory } = this.#limits;
     const { password, fonts } = this.#options;
     const open = { kind: 'open', bytes: this.#bytes, password, fonts, maxPixels, maxMemory } as const;

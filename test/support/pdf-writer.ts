@@ -53,9 +53,18 @@ interface PdfObject {
 
 class Objects {
   readonly #objects: PdfObject[] = [];
+  readonly #fonts = new Map<string, string>();
 
   add(body: string): string {
     return this.#push({ body });
+  }
+
+  /** A font that holds no glyphs of its text is the same for every text. */
+  shared(font: PdfFont, text: string, write: () => string): string {
+    const key = JSON.stringify('embedded' in font ? ['embedded', text] : font);
+    const known = this.#fonts.get(key) ?? write();
+    this.#fonts.set(key, known);
+    return known;
   }
 
   reserve(): { reference: string; set(body: string): void } {
@@ -174,7 +183,9 @@ function writePage(objects: Objects, parent: string, page: PdfPage): string {
   const { texts = [], size = A4, content = '', filter, picture, entries = '' } = page;
   const image = picture && writePicture(objects, picture);
   const painted = image === undefined ? '' : `q ${size[0]} 0 0 ${size[1]} 0 0 cm /Picture Do Q`;
-  const fonts = texts.map(({ text, font }, i) => `/F${i} ${writeFont(objects, font, text)}`);
+  const fonts = texts.map(
+    ({ text, font }, i) => `/F${i} ${objects.shared(font, text, () => writeFont(objects, font, text))}`,
+  );
   const shown = texts.map(({ text, font, size: points = 36, at = [60, 700] }, i) => {
     return `BT /F${i} ${points} Tf ${at[0]} ${at[1]} Td <${encode(text, font).toString('hex')}> Tj ET\n`;
   });

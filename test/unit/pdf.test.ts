@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { afterAll, describe, expect, test } from 'vitest';
 import { isPdf, PdfDocument, type PdfLimits, type PdfOptions, type RenderedPage } from '../../lib/document/pdf.js';
 import { BllossomError } from '../../lib/errors.js';
-import { type PdfFont, textPdf, writePdf } from '../support/pdf-writer.js';
+import { type PdfFont, type PdfText, textPdf, writePdf } from '../support/pdf-writer.js';
 
 const HELVETICA: PdfFont = { standard: 'Helvetica' };
 const folder = mkdtempSync(join(tmpdir(), 'bllossom-pdf-'));
@@ -239,6 +239,25 @@ describe('limits', () => {
     );
     expect(await inkShare(after)).toBeGreaterThan(INK);
   });
+});
+
+test('pages that together take more memory than allowed are all drawn', async () => {
+  const pages = Array.from({ length: 8 }, (_, page) => ({
+    texts: Array.from({ length: 12 }, (_, i): PdfText => {
+      const font = { name: `HYTest${page}x${i}`, encoding: 'KSCms-UHC-H' } as const; // pdfjs keeps megabytes of each
+      return { text: '한글', font, at: [60, 50 * i + 100] };
+    }),
+  }));
+  await open(
+    writePdf(pages),
+    async (document) => {
+      for (let number = 1; number <= pages.length; number++) {
+        expect(await inkShare(await document.renderPage(number))).toBeGreaterThan(INK);
+      }
+    },
+    {},
+    { maxMemory: 400 << 20 },
+  );
 });
 
 describe('a damaged PDF', () => {
