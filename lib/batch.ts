@@ -33,6 +33,8 @@ export interface BatchWork<T, R> {
   run(index: number, signal: AbortSignal): Promise<T>;
   /** The result, from the items in input order. */
   collect(items: T[]): R;
+  /** Called at the end, however it ends. */
+  close?(): void;
 }
 
 /**
@@ -48,8 +50,11 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
   #ended = false;
   #wakes: (() => void)[] = [];
 
-  /** @param plan says what to do; what it throws, and options of a wrong kind, make the batch reject */
-  constructor(plan: () => BatchWork<T, R>, options?: BatchOptions) {
+  /**
+   * @param plan says what to do; what it throws, and options of a wrong kind, make the batch reject. Its signal is that
+   *   of the batch
+   */
+  constructor(plan: (signal: AbortSignal) => BatchWork<T, R> | Promise<BatchWork<T, R>>, options?: BatchOptions) {
     const signal = options?.signal instanceof AbortSignal ? options.signal : undefined;
     const release = signal && onAbort(signal, () => this.#abort.abort(signal.reason));
     this.#done = this.#run(plan, options ?? {}).finally(() => {
@@ -104,12 +109,16 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
     return undefined;
   }
 
-  async #run(plan: () => BatchWork<T, R>, options: BatchOptions): Promise<R> {
+  async #run(
+    plan: (signal: AbortSignal) => BatchWork<T, R> | Promise<BatchWork<T, R>>,
+    options: BatchOptions,
+  ): Promise<R> {
     const { signal } = this.#abort;
     const { onProgress } = options;
     if (options.signal !== undefined) checkSignal('signal', options.signal);
     if (onProgress !== undefined) checkFunction('onProgress', onProgress);
-    const { total, concurrency, run, collect } = plan();
+    const planned = plan(signal);
+    const { total, concurrency, run, collect, close } = planned instanceof Promise ? await planned : planned;
     const items = new Array<T>(total);
     let next = 0;
     const worker = async () => {
@@ -124,14 +133,16 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
         onProgress?.({ done: this.#finished.length, total });
       }
     };
-    signal.throwIfAborted();
     try {
+      signal.throwIfAborted();
       await Promise.all(Array.from({ length: Math.min(concurrency, total) }, worker));
+      return collect(items);
     } catch (error) {
       this.#abort.abort(error); // one that threw stops the others
       throw error;
+    } finally {
+      close?.();
     }
-    return collect(items);
   }
 
   #wake(): void {

@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { ROOT } from './model.js';
-import { koreanPdf } from './pdf.js';
+import { koreanFont, textPdf } from './pdf-writer.js';
 
 const DEMO = join(ROOT, 'models', 'demo.gguf');
 
@@ -19,6 +19,7 @@ export async function docWorkspace(name: string): Promise<string> {
   for (const [file, background] of Object.entries(pictures)) {
     await sharp({ create: { width: 120, height: 90, channels: 3, background } }).toFile(join(folder, file));
   }
-  writeFileSync(join(folder, 'report.pdf'), await koreanPdf(['첫째 쪽', '둘째 쪽', '셋째 쪽']));
+  const pages = ['첫째 쪽', '둘째 쪽', '셋째 쪽'];
+  writeFileSync(join(folder, 'report.pdf'), textPdf({ embedded: koreanFont() }, ...pages));
   return folder;
 }
