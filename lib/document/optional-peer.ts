@@ -7,6 +7,7 @@ import { InvalidArgumentError } from '../errors.js';
 
 export type { PDFDocumentProxy, PDFPageProxy } from 'pdfjs-dist';
 export type Pdfjs = typeof import('pdfjs-dist');
+export type PDFOperatorList = Awaited<ReturnType<import('pdfjs-dist').PDFPageProxy['getOperatorList']>>;
 export type CanvasModule = typeof import('@napi-rs/canvas');
 
 export interface PdfPeers {

@@ -3,6 +3,7 @@
 import path from 'node:path';
 
 import { ImageDecodeError, ImageLimitError, InvalidArgumentError } from '../errors.js';
+import { missingText, type PdfFont } from './missing-fonts.js';
 import {
   INSTALL_FONT,
   loadPdfPeers,
@@ -134,60 +135,24 @@ export class PdfRenderer {
       return { png, width, height, missingCharacters: missing.join(''), warnings };
     } finally {
       page.cleanup();
-      if (process.memoryUsage.rss() > SPARING_ABOVE) await this.#document.cleanup();
+      if (process.memoryUsage.rss() > SPARING_ABOVE) await this.#document.cleanup().catch(() => {});
     }
   }
 
   /** Finds fonts for the text that has none in the file. Returns the signs that no font draws. */
   async #findFonts(page: PDFPageProxy, number: number): Promise<string[]> {
-    const { OPS } = this.#peers.pdfjs;
-    const { fnArray, argsArray } = await page.getOperatorList().catch((cause) => {
+    const operators = await page.getOperatorList().catch((cause) => {
       throw damaged(number, cause);
     });
-    const needed = new Map<PdfFont, Set<string>>();
-    let font: PdfFont | undefined;
-    fnArray.forEach((operation, i) => {
-      const [argument] = argsArray[i] ?? [];
-      if (operation === OPS.setFont) font = page.commonObjs.get(argument) as PdfFont;
-      if (operation !== OPS.showText || !font?.missingFile) return;
-      const characters = needed.get(font) ?? new Set();
-      needed.set(font, characters);
-      for (const glyph of argument as (PdfGlyph | number | null)[]) {
-        if (typeof glyph !== 'object' || glyph === null) continue; // a space between letters
-        if (isUnknown(font, glyph)) throw unknownCharacters(number, font.name);
-        characters.add(glyph.fontChar);
-      }
-    });
-    return [...needed].flatMap(([{ name, loadedName }, characters]) => {
-      const missing = this.#fonts.cover(characters, loadedName);
-      if (missing.some((character) => /\p{L}/u.test(character))) throw noFont(number, name, missing);
+    const fontOf = (name: string) => (page.commonObjs.has(name) ? (page.commonObjs.get(name) as PdfFont) : undefined);
+    const texts = missingText(operators, this.#peers.pdfjs.OPS, fontOf);
+    return texts.flatMap(({ font, characters, isUnknown }) => {
+      if (isUnknown) throw unknownCharacters(number, font.name);
+      const missing = this.#fonts.cover(characters, font.loadedName);
+      if (missing.some((character) => /\p{L}/u.test(character))) throw noFont(number, font.name, missing);
       return missing;
     });
   }
-}
-
-/** What pdfjs tells of a font. */
-interface PdfFont {
-  /** The file does not hold the font. */
-  missingFile: boolean;
-  name: string;
-  /** The family that pdfjs asks the canvas for. */
-  loadedName: string;
-  composite?: boolean;
-  toUnicode?: object;
-}
-
-interface PdfGlyph {
-  fontChar: string;
-  originalCharCode: number;
-}
-
-/**
- * Codes that are numbers of glyphs in the font that is not there: nothing says which characters they are. pdfjs takes
- * them for Unicode then, in a map that has only bounds.
- */
-function isUnknown({ composite, toUnicode = {} }: PdfFont, { fontChar, originalCharCode }: PdfGlyph): boolean {
-  return composite === true && 'firstChar' in toUnicode && fontChar.codePointAt(0) === originalCharCode;
 }
 
 function unknownCharacters(number: number, name: string): ImageDecodeError {

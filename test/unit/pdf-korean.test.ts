@@ -70,6 +70,15 @@ describe('Korean text', () => {
     expect(await looksLike(page, TEXT)).toBeGreaterThan(SAME - 0.15);
   });
 
+  test('in a font that was set before the state was saved and restored is found', async () => {
+    const unknown: PdfFont = { name: 'Batang', encoding: 'Identity-H', ordering: 'Identity' };
+    const fonts = [unknown, { standard: 'Helvetica' } as const].map((font) => ({ text: '', font }));
+    const content = 'BT /F0 36 Tf ET q BT /F1 12 Tf (other) Tj ET Q BT 60 700 Td <AC00AC01> Tj ET';
+    await expect(render(writePdf([{ texts: fonts, content }]))).rejects.toThrow(/by numbers of its glyphs/);
+    const state = 'q BT /F0 36 Tf ET Q BT /F1 36 Tf 60 700 Td (other) Tj ET';
+    expect(await render(writePdf([{ texts: fonts, content: state }]))).toMatchObject({ warnings: [] });
+  });
+
   test('by numbers of glyphs of a font that is not there is refused, since nobody knows what they show', async () => {
     const pdf = textPdf({ name: 'Batang', encoding: 'Identity-H', ordering: 'Identity' }, TEXT);
     await expect(render(pdf)).rejects.toMatchObject({
