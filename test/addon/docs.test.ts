@@ -12,7 +12,7 @@ import { ROOT } from '../support/model.js';
 const run = promisify(execFile);
 const CLI = join(ROOT, 'dist', 'cli', 'main.js');
 const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-const PAGES = ['README.md', 'README.ko.md', 'docs/guide.md', 'docs/guide.ko.md'];
+const PAGES = ['README.md', 'README.ko.md', 'docs/guide.md', 'docs/guide.ko.md', 'docs/structured-output.md'];
 /** What is shown and not run: installing, other machines, pictures of output. */
 const SHOWN = ['console', 'text'];
 
@@ -42,9 +42,9 @@ describe.each(pages)('$name', (page) => {
   const of = (language: string) => page.blocks.filter((block) => block.language === language);
 
   it('holds only blocks that are run, or marked as shown', () => {
-    expect(page.blocks.map(({ language }) => language).filter((name) => !['ts', 'sh', 'yaml'].includes(name))).toEqual(
-      [],
-    );
+    expect(
+      page.blocks.map(({ language }) => language).filter((name) => !['ts', 'sh', 'yaml', 'json'].includes(name)),
+    ).toEqual([]);
   });
 
   it('has programs with the right types', async () => {
@@ -55,7 +55,7 @@ describe.each(pages)('$name', (page) => {
     });
     expect(files.length).toBeGreaterThan(0);
     const compilerOptions = { noEmit: true, rootDir: '.', skipLibCheck: true, types: ['node'] };
-    const tsconfig = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, files };
+    const tsconfig = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, files, include: [] };
     writeFileSync(join(page.folder, 'tsconfig.json'), JSON.stringify(tsconfig));
     const { stdout } = await run(process.execPath, [TSC, '-p', page.folder]).catch((error) => error);
     expect(stdout).toBe('');
@@ -93,6 +93,10 @@ describe.each(pages)('$name', (page) => {
       expect(new Config(file).model.path).toMatch(/\.gguf$/);
     },
   );
+
+  it('shows JSON that is JSON', () => {
+    for (const { code } of of('json')) expect(() => JSON.parse(code)).not.toThrow();
+  });
 });
 
 it('says the same in both languages: the same programs, commands and tables', () => {
