@@ -1,6 +1,14 @@
 /** The public API of node-bllossom. */
 
-export { Batch, type BatchFailure, type BatchItem, type BatchOptions, type BatchProgress } from './batch.js';
+export {
+  Batch,
+  type BatchFailure,
+  type BatchItem,
+  type BatchOptions,
+  type BatchProgress,
+  type BatchWork,
+} from './batch.js';
+export type { ChatSource } from './chat.js';
 export type { ChatMessage, ContentItem } from './chat-message.js';
 export type { ChatTemplateOptions } from './chat-template.js';
 export { Config } from './config.js';
@@ -37,7 +45,7 @@ export {
   convertCheckpoint,
 } from './convert/convert.js';
 export type { CheckpointFiles, RandomAccessFile } from './convert/tensor-source.js';
-export { CONVERSION_TYPES, type ConversionType } from './convert/types.js';
+export { CONVERSION_TYPES, type ConversionType, type StoredType } from './convert/types.js';
 export type { PageRange } from './document/page-range.js';
 export type { DocumentSource } from './document/page-source.js';
 export type { PdfOptions, PdfSource } from './document/pdf.js';
@@ -62,6 +70,7 @@ export {
   ContextFullError,
   ERROR_CODES,
   type ErrorCode,
+  type ErrorOptions,
   ImageDecodeError,
   ImageLimitError,
   InternalError,
@@ -77,9 +86,12 @@ export {
   OutOfMemoryError,
   TimeoutError,
 } from './errors.js';
-export { Generation, type GenerationOptions } from './generation.js';
+export { Generation, type GenerationControl, type GenerationOptions } from './generation.js';
 export type { GenerateOptions, GenerationParameters, SamplingOptions } from './generation-parameters.js';
-export type { ImageSource } from './image/decode.js';
+export type { DecodeOptions, ImageSource } from './image/decode.js';
+export type { ImageLimits } from './image/limits.js';
+export type { PreparedImage } from './image/prepare.js';
+export type { EncodedSource, UrlFetcher } from './image/source.js';
 export { type GgufReport, inspectGguf, type MemoryPlan } from './inspect.js';
 export type { ModelArchitecture, ModelInfo } from './model-info.js';
 export {
@@ -93,7 +105,17 @@ export {
   monitorPerformance,
   type PerformanceReport,
 } from './monitor-performance.js';
-export type { FinishReason, NativeSystemInfo as SystemInfo } from './native/binding.js';
+export type {
+  FinishReason,
+  MetadataValue,
+  NativeDevice as Device,
+  NativeImage as ImageTiles,
+  NativeMemory as MemoryUse,
+  NativeModelInfo as LoadedModelInfo,
+  NativePromptPart as PromptPart,
+  NativeSystemInfo as SystemInfo,
+  NativeTensorInfo as TensorInfo,
+} from './native/binding.js';
 export type { PrepareImageOptions, Processor } from './processor.js';
 export type { GenerationResult, LogProbability, TokenLogprob } from './run-generation.js';
 export {
@@ -109,7 +131,7 @@ export {
   type JsonSchema,
   type ResponseFormat,
 } from './structured/response-format.js';
-export type { StandardSchema } from './structured/standard-schema.js';
+export type { StandardSchema, StandardSchemaIssue, StandardSchemaResult } from './structured/standard-schema.js';
 export { type BatchGenerateOptions, TextGenerator } from './text-generator.js';
 export {
   type BatchAnalyzeOptions,

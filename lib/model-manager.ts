@@ -31,6 +31,7 @@ export interface LoadModelOptions {
 
 /** A model in memory. */
 export interface LoadedModel {
+  /** @internal */
   readonly engine: Engine;
   readonly info: NativeModelInfo;
   readonly processor: Processor;
