@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { TASK_PROMPTS } from '../../lib/vision-tasks.js';
 import { bllossom, DEMO, DEMO_IMAGE, KOREAN, Session, workFolder } from '../support/cli.js';
-import { koreanFont, textPdf, writePdf } from '../support/pdf-writer.js';
+import { koreanFont, type PdfFont, textPdf, writePdf } from '../support/pdf-writer.js';
 
 const FAST = ['--model', DEMO, '-t', '0', '-n', '6'];
 
@@ -61,6 +61,21 @@ describe('bllossom document', () => {
     expect(numbers(result)).toEqual([1, 3]);
     expect(result.combinedContent).toMatch(/^\[Page 1\]\n[\s\S]*\[Page 3\]\n/);
     expect(result.pageResults[0].fullResponse).toContain(TASK_PROMPTS.en.summarize);
+  });
+
+  it.each([
+    ['holds its font', { embedded: koreanFont() }],
+    ['only names its font', { name: 'HYSMyeongJo-Medium', encoding: 'KSCms-UHC-H' }],
+  ] as [string, PdfFont][])('converts a Korean PDF that %s to Markdown', async (_kind, font) => {
+    const file = join(work, 'korean.pdf');
+    const output = join(work, 'korean.md');
+    writeFileSync(file, textPdf(font, '안녕하세요 대한민국', '둘째 쪽'));
+    const run = await document(file, '--task', 'markdown', '--multi-page', '--output', output);
+    expect(run).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    expect(readFileSync(output, 'utf8').split('\n---\n')).toHaveLength(2);
+    const [json] = jsonLines((await document(file, '--task', 'markdown', '--json')).stdout);
+    expect(json).toMatchObject({ task: 'markdown', success: true, successfulPages: 2 });
+    expect(json.pageResults.map((page: { missingCharacters: string }) => page.missingCharacters)).toEqual(['', '']);
   });
 
   it('opens an encrypted PDF with its password', async () => {
