@@ -26,6 +26,8 @@ const defaultTests = [
   'convert',
   'convert-failures',
   'generate',
+  'grammar',
+  'token-choice',
 ].map((name) => `test/addon/${name}.test.ts`);
 
 function runtimeLibrary(name) {
