@@ -1,7 +1,18 @@
 /** What the batch calls return: await it for all results, or iterate it for each as it is ready, or both. */
 
-import { checkFunction, checkSignal, fail } from './check.js';
+import {
+  checkArray,
+  checkCallback,
+  checkFunction,
+  checkInteger,
+  checkOptions,
+  checkSignal,
+  readOptions,
+} from './check.js';
 import { CancelledError } from './errors.js';
+
+/** Items of one batch; far more than are answered in a day. */
+const MAX_ITEMS = 1_000_000;
 
 /** An item of a batch that failed; the others go on. */
 export interface BatchFailure {
@@ -20,7 +31,7 @@ export interface BatchProgress {
 export interface BatchOptions {
   /** Ends the batch, which then rejects with `signal.reason`; what was ready stays in `finished`. */
   signal?: AbortSignal | undefined;
-  /** Called when an item is ready. */
+  /** Called when an item is ready. What it throws ends the batch. */
   onProgress?: ((progress: BatchProgress) => void) | undefined;
 }
 
@@ -49,13 +60,8 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
 
   /** @param plan says what to do; what it throws, and options of a wrong kind, make the batch reject */
   constructor(plan: () => BatchWork<T, R>, options?: BatchOptions) {
-    const signal = options?.signal instanceof AbortSignal ? options.signal : undefined;
-    const onAbort = () => this.#abort.abort(signal?.reason);
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
-    this.#done = this.#run(plan, options ?? {}).finally(() => {
+    this.#done = this.#begin(plan, options).finally(() => {
       this.#ended = true;
-      signal?.removeEventListener('abort', onAbort);
       this.#wake();
     });
     // Readers see the failure in their loop; without this line it would also be reported as unhandled.
@@ -105,12 +111,20 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
     return undefined;
   }
 
-  async #run(plan: () => BatchWork<T, R>, options: BatchOptions): Promise<R> {
+  async #begin(plan: () => BatchWork<T, R>, options: BatchOptions | undefined): Promise<R> {
+    const given = checkOptions('options', options, ['signal', 'onProgress']);
+    const onProgress = checkCallback('onProgress', given.onProgress);
+    const signal = given.signal === undefined ? undefined : checkSignal('signal', given.signal);
+    const work = checkWork(checkFunction('plan', plan)());
+    const onAbort = () => this.#abort.abort(signal?.reason);
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+    return this.#run(work, onProgress).finally(() => signal?.removeEventListener('abort', onAbort));
+  }
+
+  async #run(work: BatchWork<T, R>, onProgress: BatchOptions['onProgress']): Promise<R> {
     const { signal } = this.#abort;
-    const { onProgress } = options;
-    if (options.signal !== undefined) checkSignal('signal', options.signal);
-    if (onProgress !== undefined) checkFunction('onProgress', onProgress);
-    const { total, concurrency, run, collect } = plan();
+    const { total, concurrency, run, collect } = work;
     const items = new Array<T>(total);
     let next = 0;
     const worker = async () => {
@@ -142,6 +156,14 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
   }
 }
 
+function checkWork<T, R>(work: BatchWork<T, R>): BatchWork<T, R> {
+  const known = ['total', 'concurrency', 'run', 'collect'];
+  const { total, concurrency, run, collect } = checkOptions('work', work, known) as BatchWork<T, R>;
+  checkInteger('total', total, { min: 0, max: MAX_ITEMS });
+  checkInteger('concurrency', concurrency, { min: 1 });
+  return { total, concurrency, run: checkFunction('run', run), collect: checkFunction('collect', collect) };
+}
+
 /** An item of a generation batch: the result with its place in the input, or the failure. */
 export type BatchItem<R> = (R & { index: number }) | BatchFailure;
 
@@ -162,18 +184,24 @@ export interface GenerationBatch<I, O extends BatchOptions, R> {
 export function generationBatch<I, O extends BatchOptions, R extends object>(
   batch: GenerationBatch<I, O, R>,
 ): Batch<BatchItem<R>> {
+  const { name, concurrency } = batch;
+  let given: Partial<O>;
+  try {
+    given = readOptions('options', batch.options);
+  } catch (error) {
+    return new Batch(() => {
+      throw error;
+    });
+  }
+  const { signal, onProgress, ...shared } = given as O;
   const plan = (): BatchWork<BatchItem<R>, BatchItem<R>[]> => {
-    const { name, items, options, concurrency } = batch;
-    if (!Array.isArray(items)) fail(name, 'an array', items);
-    if (options !== undefined && (typeof options !== 'object' || options === null))
-      fail('options', 'an object', options);
-    const { signal: _signal, onProgress: _onProgress, ...shared } = { ...options } as O;
+    const items = checkArray(name, batch.items, MAX_ITEMS);
     batch.check(shared);
-    const run = (index: number, signal: AbortSignal) =>
-      settle(index, signal, async () => batch.generate(items[index] as I, { ...shared, signal }));
+    const run = (index: number, each: AbortSignal) =>
+      settle(index, each, async () => batch.generate(items[index] as I, { ...shared, signal: each }));
     return { total: items.length, concurrency, run, collect: (results) => results };
   };
-  return new Batch(plan, batch.options);
+  return new Batch(plan, { signal, onProgress });
 }
 
 async function settle<R extends object>(

@@ -1,8 +1,8 @@
 /** Answers a conversation: messages to a prompt, their pictures to tiles, both to the engine. */
 
 import { abortable } from './abortable.js';
-import { type ChatMessage, separateImages } from './chat-message.js';
-import { fail } from './check.js';
+import { type ChatMessage, type SeparatedMessages, separateImages } from './chat-message.js';
+import { checkInstance, fail } from './check.js';
 import { Config } from './config.js';
 import type { GenerationSection } from './config-schema.js';
 import { InvalidArgumentError } from './errors.js';
@@ -19,8 +19,8 @@ export interface ChatSource {
 
 /** @throws InvalidArgumentError when one is something else */
 export function chatSource(manager: ModelManager, config?: Config): ChatSource {
-  if (!(manager instanceof ModelManager)) fail('modelManager', 'a ModelManager', manager);
-  if (config !== undefined && !(config instanceof Config)) fail('config', 'a Config', config);
+  checkInstance('modelManager', manager, ModelManager, 'a ModelManager');
+  if (config !== undefined) checkInstance('config', config, Config, 'a Config');
   return { manager, config: config ?? manager.config };
 }
 
@@ -45,7 +45,7 @@ export async function runChat(
 ): Promise<GenerationResult> {
   const known = [...GENERATE_KEYS, ...ownKeys];
   const { parameters, given } = resolveParameters({ ...config.generation, ...defaults }, options, known);
-  const bare = separateImages(withSystem(messages, given.systemMessage));
+  const bare = withSystem(separateImages(messages), given.systemMessage);
   const model = manager.requireModel();
   const prompt = model.processor.applyChatTemplate(bare.messages, { dateString: given.dateString });
   const prepared = await Promise.all(
@@ -59,14 +59,14 @@ export async function runChat(
   return { ...result, imageSizes: prepared.map(({ width, height }) => [width, height]) };
 }
 
-function withSystem(messages: readonly ChatMessage[], systemMessage: string | undefined): readonly ChatMessage[] {
-  if (!systemMessage) return messages;
-  if (Array.isArray(messages) && messages[0]?.role === 'system') {
+function withSystem(bare: SeparatedMessages, systemMessage: string | undefined): SeparatedMessages {
+  if (!systemMessage) return bare;
+  if (bare.messages[0]?.role === 'system') {
     throw new InvalidArgumentError(
       'The system message is given twice: in the messages and as the option systemMessage. Leave one out',
     );
   }
-  return Array.isArray(messages) ? [{ role: 'system', content: systemMessage }, ...messages] : messages;
+  return { ...bare, messages: [{ role: 'system', content: systemMessage }, ...bare.messages] };
 }
 
 /** Requests in flight for a batch: enough that the engine always finds the next one waiting. */

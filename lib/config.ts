@@ -1,6 +1,7 @@
 /** The configuration: defaults, then a YAML file, then what the program sets. */
 
 import { Document, isMap, isScalar, type Pair, type YAMLMap } from 'yaml';
+import { checkPath } from './check.js';
 import {
   type ConfigSections,
   defaultsOf,
@@ -47,7 +48,7 @@ export class Config implements ConfigSections {
    * @throws IoError when the file cannot be read
    */
   loadFromYaml(file: string): void {
-    const yaml = readYaml(file);
+    const yaml = readYaml(checkPath('file', file));
     const read = SECTION_NAMES.map((name) => [name, readSection(yaml, name)] as const);
     for (const [name, values] of read) Object.assign(this[name], values);
     const quantization = read.find(([name]) => name === 'quantization')?.[1] ?? {};
@@ -65,6 +66,7 @@ export class Config implements ConfigSections {
    * @throws InvalidArgumentError when a value is not allowed; IoError when the file cannot be written
    */
   saveToYaml(file: string = this.paths.configFile): void {
+    checkPath('file', file);
     this.validate();
     const document = this.#document?.contents ? this.#document : new Document({});
     for (const name of SECTION_NAMES) writeSection(document, name, this[name]);

@@ -2,18 +2,18 @@
 
 import { randomInt } from 'node:crypto';
 import {
+  checkArray,
   checkBoolean,
-  checkFunction,
   checkInteger,
   checkNumber,
   checkOptions,
-  checkSignal,
   checkString,
   fail,
   type NumberRange,
+  readOptions,
 } from './check.js';
 import type { GenerationSection } from './config-schema.js';
-import type { GenerationOptions } from './generation.js';
+import { checkGenerationOptions, Generation, type GenerationControl, type GenerationOptions } from './generation.js';
 import type { NativeSampling } from './native/binding.js';
 
 /** How the next token is chosen, and when to stop. Each missing one is taken from `config.generation`. */
@@ -68,8 +68,6 @@ export interface GenerationParameters {
 }
 
 const MAX_U32 = 0xffff_ffff;
-/** What a timer of Node holds; it takes more for 1. */
-const MAX_TIMEOUT = 0x7fff_ffff;
 const STOP_LIMITS = { texts: 16, characters: 256 };
 const RANGES = {
   temperature: { min: 0, max: 2 },
@@ -80,14 +78,17 @@ const RANGES = {
   presencePenalty: { min: -2, max: 2 },
 } satisfies Record<string, NumberRange>;
 
-/** The options of the stream itself, where they are what they should be; wrong ones make the generation reject. */
-export function streamOptions(options: GenerationOptions | undefined): GenerationOptions {
-  const { signal, onToken, timeout } = options ?? {};
-  return {
-    signal: signal instanceof AbortSignal ? signal : undefined,
-    onToken: typeof onToken === 'function' ? onToken : undefined,
-    timeout: typeof timeout === 'number' && timeout >= 1 && timeout <= MAX_TIMEOUT ? timeout : undefined,
-  };
+/** Begins a generation with the options of a call, each read once; what is wrong with them makes it reject. */
+export function beginGeneration<O extends GenerationOptions, R>(
+  options: O | undefined,
+  run: (given: Partial<O>, control: GenerationControl) => Promise<R>,
+): Generation<R> {
+  try {
+    const given = readOptions('options', options);
+    return new Generation((control) => run(given, control), checkGenerationOptions(given));
+  } catch (error) {
+    return new Generation(() => Promise.reject(error));
+  }
 }
 
 export const GENERATE_KEYS = [
@@ -106,9 +107,7 @@ export function resolveParameters(
 ): { parameters: GenerationParameters; given: GenerateOptions } {
   const given: GenerateOptions = checkOptions('options', options, known);
   const number = (key: keyof typeof RANGES, initial: number) => checkNumber(key, given[key] ?? initial, RANGES[key]);
-  if (given.signal !== undefined) checkSignal('signal', given.signal);
-  if (given.onToken !== undefined) checkFunction('onToken', given.onToken);
-  if (given.timeout !== undefined) checkInteger('timeout', given.timeout, { min: 1, max: MAX_TIMEOUT });
+  checkGenerationOptions(given);
   if (given.systemMessage !== undefined) checkString('systemMessage', given.systemMessage);
   if (given.dateString !== undefined) checkString('dateString', given.dateString);
   const temperature = number('temperature', defaults.temperature);
@@ -130,9 +129,8 @@ export function resolveParameters(
 
 function checkStop(stop: GenerateOptions['stop']): string[] {
   if (stop === undefined) return [];
-  const texts: unknown = typeof stop === 'string' ? [stop] : stop;
   const { texts: maxTexts, characters } = STOP_LIMITS;
-  if (!Array.isArray(texts) || texts.length > maxTexts) fail('stop', `a text or at most ${maxTexts} texts`, stop);
+  const texts: string[] = typeof stop === 'string' ? [stop] : checkArray('stop', stop, maxTexts);
   for (const text of texts) {
     if (typeof text !== 'string' || text === '' || text.length > characters) {
       fail('stop', `texts of 1 to ${characters} characters`, text);

@@ -1,6 +1,6 @@
 /** Loads and frees a model; generators take the loaded one from here. */
 
-import { checkFunction, checkOptions, checkSignal, fail } from './check.js';
+import { checkCallback, checkInstance, checkOptions, checkSignal } from './check.js';
 import { Config } from './config.js';
 import { CancelledError, ModelNotLoadedError, toBllossomError } from './errors.js';
 import { locateModel } from './model-path.js';
@@ -10,7 +10,7 @@ import { loadNative } from './native/load.js';
 import { Processor } from './processor.js';
 
 export interface LoadModelOptions {
-  /** 0 … 1 */
+  /** 0 … 1. What it throws ends the load. */
   onProgress?: ((value: number) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -55,8 +55,7 @@ export class ModelManager {
 
   /** @throws InvalidArgumentError when `config` is something else */
   constructor(config: Config = new Config()) {
-    if (!(config instanceof Config)) fail('config', 'a Config', config);
-    this.config = config;
+    this.config = checkInstance('config', config, Config, 'a Config');
   }
 
   get isLoaded(): boolean {
@@ -90,8 +89,9 @@ export class ModelManager {
    * @throws InvalidArgumentError on wrong options
    */
   async loadModel(options?: LoadModelOptions): Promise<boolean> {
-    const { onProgress, signal } = checkOptions('options', options, ['onProgress', 'signal']);
-    if (onProgress !== undefined) checkFunction('onProgress', onProgress);
+    const given = checkOptions('options', options, ['onProgress', 'signal']);
+    const onProgress = checkCallback('onProgress', given.onProgress);
+    const { signal } = given;
     if (signal !== undefined) checkSignal('signal', signal);
     while (this.#unloading) await this.#unloading;
     if (this.#model) return true;
@@ -220,8 +220,9 @@ function totalVram(): number {
 
 let shared: ModelManager | undefined;
 
-/** The one manager of this process. The configuration counts with the first call only. */
+/** The one manager of this process. The configuration counts with the first call only. @throws InvalidArgumentError */
 export function getModelManager(config?: Config): ModelManager {
+  if (config !== undefined) checkInstance('config', config, Config, 'a Config');
   shared ??= new ModelManager(config);
   return shared;
 }

@@ -1,13 +1,16 @@
 /** Everything between people's input and the model's: tokens, chat template, image tiles. */
 
+import { isInt32Array } from 'node:util/types';
 import { type ChatMessage, separateImages } from './chat-message.js';
 import { ChatTemplate, type ChatTemplateOptions } from './chat-template.js';
-import { checkInteger, checkString, fail } from './check.js';
+import { checkArray, checkInteger, checkString, reading } from './check.js';
 import type { DecodeOptions, ImageSource } from './image/decode.js';
 import type { PreparedImage } from './image/prepare.js';
 import type { NativeBinding, NativeModelInfo, NativePromptPart } from './native/binding.js';
 import type { Engine } from './native/engine.js';
 
+/** More than any context holds. */
+const MAX_TOKENS = 1 << 24;
 /** Ids cross the binding as i32, which would wrap anything else. */
 const I32 = { min: 0, max: 0x7fff_ffff };
 
@@ -28,13 +31,15 @@ export class Processor {
    * Nothing is added, no begin-of-text either.
    */
   tokenize(input: string | NativePromptPart[]): Int32Array {
-    if (Array.isArray(input)) return this.#engine.tokenize(input);
+    if (reading('input cannot be read', () => Array.isArray(input))) {
+      return this.#engine.tokenize(checkArray('input', input as NativePromptPart[], MAX_TOKENS));
+    }
     return this.#engine.tokenize([{ text: checkString('input', input) }]);
   }
 
   detokenize(tokens: Int32Array | readonly number[]): string {
-    if (!(tokens instanceof Int32Array) && !Array.isArray(tokens)) fail('tokens', 'an Int32Array or array', tokens);
-    return this.#engine.detokenize(Int32Array.from(tokens, (token, i) => checkInteger(`tokens[${i}]`, token, I32)));
+    const ids = isInt32Array(tokens) ? tokens : checkArray('tokens', tokens, MAX_TOKENS);
+    return this.#engine.detokenize(Int32Array.from(ids, (token, i) => checkInteger(`tokens[${i}]`, token, I32)));
   }
 
   /**

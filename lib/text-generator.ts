@@ -5,8 +5,8 @@ import { batchWidth, type ChatRequest, type ChatSource, chatSource, runChat } fr
 import type { ChatMessage } from './chat-message.js';
 import { checkText } from './check.js';
 import type { Config } from './config.js';
-import { Generation } from './generation.js';
-import { type GenerateOptions, resolveParameters, streamOptions } from './generation-parameters.js';
+import type { Generation } from './generation.js';
+import { beginGeneration, type GenerateOptions, resolveParameters } from './generation-parameters.js';
 import type { ModelManager } from './model-manager.js';
 import type { GenerationResult } from './run-generation.js';
 
@@ -60,9 +60,8 @@ export class TextGenerator {
 
   #start(options: GenerateOptions | undefined, messages: () => ChatRequest['messages']): Generation<GenerationResult> {
     const start = performance.now();
-    return new Generation(
-      async (control) => runChat(this.#source, { messages: messages(), options, start }, control),
-      streamOptions(options),
+    return beginGeneration(options, async (given, control) =>
+      runChat(this.#source, { messages: messages(), options: given, start }, control),
     );
   }
 }

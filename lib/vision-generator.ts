@@ -4,8 +4,8 @@ import { type Batch, type BatchItem, type BatchOptions, generationBatch } from '
 import { batchWidth, type ChatSource, chatSource, runChat } from './chat.js';
 import { checkBoolean, checkOneOf, checkText } from './check.js';
 import type { Config } from './config.js';
-import { Generation } from './generation.js';
-import { GENERATE_KEYS, type GenerateOptions, resolveParameters, streamOptions } from './generation-parameters.js';
+import type { Generation } from './generation.js';
+import { beginGeneration, GENERATE_KEYS, type GenerateOptions, resolveParameters } from './generation-parameters.js';
 import type { ImageSource } from './image/decode.js';
 import type { ModelManager } from './model-manager.js';
 import type { GenerationResult } from './run-generation.js';
@@ -86,9 +86,10 @@ export class VisionGenerator {
 
   /** Runs a named task: the methods above, and "summarize" (400 tokens, temperature 0.1). */
   runTask(task: VisionTask, image: ImageSource, options?: VisionTaskOptions): Generation<VisionResult> {
-    const defaults = Object.hasOwn(TASK_DEFAULTS, task) ? TASK_DEFAULTS[task] : undefined;
-    const prompt = () => {
-      const language = options?.language === undefined ? 'ko' : checkOneOf('language', options.language, LANGUAGES);
+    const known = typeof task === 'string' && Object.hasOwn(TASK_DEFAULTS, task);
+    const defaults = known ? TASK_DEFAULTS[task] : undefined;
+    const prompt = (given: VisionTaskOptions) => {
+      const language = given.language === undefined ? 'ko' : checkOneOf('language', given.language, LANGUAGES);
       const prompts = TASK_PROMPTS[language];
       return prompts[checkOneOf('task', task, Object.keys(prompts) as VisionTask[])];
     };
@@ -117,20 +118,20 @@ export class VisionGenerator {
 
   #ask(
     image: ImageSource,
-    prompt: () => string,
-    options: VisionOptions | undefined,
+    prompt: (given: VisionTaskOptions) => string,
+    options: VisionTaskOptions | undefined,
     defaults: Partial<TaskDefaults> = {},
     ownKeys: readonly string[] = [],
   ): Generation<VisionResult> {
     const start = performance.now();
-    return new Generation(async (control) => {
-      const text = prompt();
-      const upright = options?.preprocess === undefined || checkBoolean('preprocess', options.preprocess);
+    return beginGeneration(options, async (given, control) => {
+      const text = prompt(given);
+      const upright = given.preprocess === undefined || checkBoolean('preprocess', given.preprocess);
       const content = [{ type: 'image', image } as const, { type: 'text', text } as const];
-      const request = { messages: [{ role: 'user', content }], options, defaults, upright, start };
+      const request = { messages: [{ role: 'user', content }], options: given, defaults, upright, start };
       const result = await runChat(this.#source, { ...request, ownKeys: ['preprocess', ...ownKeys] }, control);
       const [imageSize] = result.imageSizes;
       return { ...result, imageSize: imageSize as [number, number] };
-    }, streamOptions(options));
+    });
   }
 }

@@ -1,6 +1,6 @@
 import { realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { checkFunction, checkInteger, checkOneOf, checkOptions, checkSignal, checkString, fail } from '../check.js';
+import { checkCallback, checkInteger, checkOneOf, checkOptions, checkSignal, checkString, fail } from '../check.js';
 import { InvalidOptionError, toBllossomError } from '../errors.js';
 import type { NativeGgufWriter } from '../native/binding.js';
 import { loadNative } from '../native/load.js';
@@ -19,14 +19,15 @@ export interface ConversionOptions {
   /** The GGUF file to write. It appears, or replaces an old one, only when it is complete. */
   output: string;
   /** Default "Q4_K_M". */
-  type?: ConversionType;
+  type?: ConversionType | undefined;
   /** Which states the checkpoint's intermediate_layers_indices mean. Default "entering". */
-  intermediates?: IntermediateStates;
+  intermediates?: IntermediateStates | undefined;
   /** Threads that convert; 0 (default): all of the machine. */
-  threads?: number;
-  onProgress?: (progress: ConversionProgress) => void;
+  threads?: number | undefined;
+  /** What it throws ends the conversion. */
+  onProgress?: ((progress: ConversionProgress) => void) | undefined;
   /** Stops the conversion between two pieces of a tensor. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 export interface ConversionProgress {
@@ -56,7 +57,7 @@ const PIECE_BYTES = 32 * 1024 * 1024;
  * signal's reason. Whatever happens, no temporary file stays and an existing output is whole.
  */
 export async function convertCheckpoint(options: ConversionOptions): Promise<ConversionReport> {
-  const { source, output, type, intermediates, threads } = resolveOptions(options);
+  const { source, output, type, intermediates, threads, ...listeners } = resolveOptions(options);
   const started = performance.now();
   const files = typeof source === 'string' ? await openCheckpointFolder(source) : source;
   if (typeof source === 'string') await checkOutput(source, output);
@@ -67,7 +68,7 @@ export async function convertCheckpoint(options: ConversionOptions): Promise<Con
     const { GgufWriter } = loadNative();
     const writer = await native(() => new GgufWriter(output, metadata, tensors, threads));
     try {
-      await writeTensors(writer, checkpoint.tensors, plan, options);
+      await writeTensors(writer, checkpoint.tensors, plan, listeners);
       await native(() => writer.finish());
     } finally {
       writer.abort();
@@ -93,9 +94,9 @@ const KEYS = ['source', 'output', 'type', 'intermediates', 'threads', 'onProgres
 function resolveOptions(options: ConversionOptions) {
   const given = checkOptions('options', options, KEYS);
   const { source, output, type = 'Q4_K_M', intermediates = 'entering', threads = 0, onProgress, signal } = given;
-  if (onProgress !== undefined) checkFunction('onProgress', onProgress);
-  if (signal !== undefined) checkSignal('signal', signal);
   return {
+    onProgress: checkCallback('onProgress', onProgress),
+    signal: signal === undefined ? undefined : checkSignal('signal', signal),
     source: checkSource(source),
     output: checkString('output', output),
     type: checkOneOf('type', type, CONVERSION_TYPES),
@@ -129,7 +130,7 @@ async function writeTensors(
   writer: NativeGgufWriter,
   source: TensorSource,
   plan: PlannedTensor[],
-  { onProgress, signal }: ConversionOptions,
+  { onProgress, signal }: Pick<ConversionOptions, 'onProgress' | 'signal'>,
 ): Promise<void> {
   const bytesTotal = plan.reduce((sum, { source: from }) => sum + ('tensor' in from ? from.tensor.bytes : 0), 0);
   let bytesDone = 0;

@@ -3,7 +3,15 @@
  * side keeps the process alive while requests are open, and only then.
  */
 
-import { CancelledError, ClosedError, errorFromNative, toBllossomError } from '../errors.js';
+import { checkCallback, checkOptions, checkSignal } from '../check.js';
+import {
+  CancelledError,
+  ClosedError,
+  errorFromNative,
+  InternalError,
+  InvalidArgumentError,
+  toBllossomError,
+} from '../errors.js';
 import type {
   FinishReason,
   NativeBinding,
@@ -67,7 +75,7 @@ export class Engine {
     return this.#closed;
   }
 
-  async load(options: NativeLoadOptions, command: CommandOptions = {}): Promise<NativeModelInfo> {
+  async load(options: NativeLoadOptions, command?: CommandOptions): Promise<NativeModelInfo> {
     const { settled } = this.#command('load', (id) => this.#native.load(id, options), command);
     return ((await settled) as Extract<NativeEvent, { kind: 'loaded' }>).info;
   }
@@ -76,7 +84,7 @@ export class Engine {
     await this.#command('unload', (id) => this.#native.unload(id)).settled;
   }
 
-  generate(request: NativeRequest, command: CommandOptions = {}): EngineRequest {
+  generate(request: NativeRequest, command?: CommandOptions): EngineRequest {
     const { id, settled } = this.#command('generate', (id) => this.#native.generate(id, request), command);
     return {
       done: settled.then((event) => event as Extract<NativeEvent, { kind: 'done' }>),
@@ -88,7 +96,7 @@ export class Engine {
   }
 
   /** A teacher-forced run that returns logits. */
-  async evaluate(request: NativeEvaluateRequest, command: CommandOptions = {}): Promise<NativeEvaluation> {
+  async evaluate(request: NativeEvaluateRequest, command?: CommandOptions): Promise<NativeEvaluation> {
     const { settled } = this.#command('evaluate', (id) => this.#native.evaluate(id, request), command);
     return ((await settled) as Extract<NativeEvent, { kind: 'evaluated' }>).result;
   }
@@ -121,17 +129,18 @@ export class Engine {
     try {
       return call();
     } catch (error) {
-      throw toBllossomError(error);
+      throw toCallError(error);
     }
   }
 
   #command(
     name: string,
     submit: (id: number) => void,
-    { signal, onPiece, onProgress }: CommandOptions = {},
+    options?: CommandOptions,
   ): { id: number; settled: Promise<NativeEvent> } {
     const id = this.#nextId++;
     const settled = new Promise<NativeEvent>((resolve, reject) => {
+      const { signal, onPiece, onProgress } = checkCommand(options);
       if (signal?.aborted) return reject(signal.reason);
       if (this.#closed) return reject(new ClosedError(`${name}: the engine is closed; load the model again`));
       const onAbort = () => this.#cancel(id, signal?.reason);
@@ -147,7 +156,7 @@ export class Engine {
       try {
         submit(id);
       } catch (error) {
-        this.#take(id)?.reject(toBllossomError(error));
+        this.#take(id)?.reject(toCallError(error));
       }
     });
     return { id, settled };
@@ -186,4 +195,21 @@ export class Engine {
     else if (event.kind === 'error') command.reject(errorFromNative(event));
     else command.resolve(event);
   }
+}
+
+function checkCommand(options: CommandOptions | undefined): CommandOptions {
+  const { signal, onPiece, onProgress } = checkOptions('options', options, ['signal', 'onPiece', 'onProgress']);
+  if (signal !== undefined) checkSignal('signal', signal);
+  return {
+    signal,
+    onPiece: checkCallback('onPiece', onPiece),
+    onProgress: checkCallback('onProgress', onProgress),
+  };
+}
+
+/** What a call threw while its arguments were read: without a code of ours it comes from the caller's own values. */
+function toCallError(error: unknown): Error {
+  const typed = toBllossomError(error);
+  if (!(typed instanceof InternalError) || typed === error) return typed;
+  return new InvalidArgumentError(`The arguments cannot be read: ${typed.message}`, { cause: error });
 }

@@ -1,0 +1,225 @@
+// Everything public that can be called, with arguments that work: one entry a call. odd-values-child.mjs puts odd values
+// in place of each argument, and of each property of arguments that are plain objects or arrays.
+
+import { THROWN } from './odd-values.mjs';
+
+/**
+ * @typedef {object} Subject
+ * @property {() => unknown[]} args arguments with which the call works, fresh ones
+ * @property {(...args: unknown[]) => unknown} call
+ * @property {(error: unknown, value: unknown) => boolean} [allows] an error that is documented though not typed
+ */
+
+/** What the caller's own function throws, or the reason that the caller gave, comes back as it is. */
+const allowsOwn = (error, value) =>
+  error === value || error === THROWN || (typeof value === 'function' && error instanceof TypeError);
+
+/** A method that does not need a state of its own. */
+const method = (object, name, args = () => []) => ({ args, call: (...given) => object[name](...given) });
+
+/** @returns {Record<string, Subject>} "Class" is its constructor, "Class#method" a method */
+export function subjects({ api, files, manager, loadedManager }) {
+  const { BllossomError, ModelManager, TextGenerator, VisionGenerator, Config, Generation, Batch } = api;
+  const { engine, processor } = manager.model;
+  const text = new TextGenerator(manager);
+  const vision = new VisionGenerator(manager);
+  const one = () => ({ maxTokens: 1, temperature: 0 });
+  const batchOne = () => ({ ...one(), onProgress() {} });
+  const all = {};
+
+  for (const [name, value] of Object.entries(api)) {
+    if (value?.prototype instanceof BllossomError) {
+      const args = () => ['it failed', { cause: new Error('why') }];
+      all[value.name] = { args, call: (...given) => new value(...given) };
+      if (name !== value.name) all[name] = all[value.name];
+    }
+  }
+  all.BllossomError = {
+    args: () => ['ERR_IO', 'it failed', { cause: new Error('why') }],
+    call: (...given) => new BllossomError(...given),
+  };
+
+  Object.assign(all, {
+    Config: { args: () => [files.config], call: (...given) => new Config(...given) },
+    'Config#loadFromYaml': { args: () => [files.config], call: (...given) => new Config().loadFromYaml(...given) },
+    'Config#saveToYaml': { args: () => ['saved.yaml'], call: (...given) => new Config().saveToYaml(...given) },
+    'Config#validate': method(new Config(), 'validate'),
+    'Config#printConfig': method(new Config(), 'printConfig'),
+    'Config#toString': method(new Config(), 'toString'),
+  });
+
+  Object.assign(all, {
+    ModelManager: { args: () => [new Config()], call: (...given) => new ModelManager(...given) },
+    getModelManager: { args: () => [new Config()], call: (...given) => api.getModelManager(...given) },
+    'ModelManager#requireModel': method(manager, 'requireModel'),
+    'ModelManager#getModelInfo': method(manager, 'getModelInfo'),
+    'ModelManager#healthCheck': method(manager, 'healthCheck'),
+    'ModelManager#clearMemory': method(manager, 'clearMemory'),
+    'ModelManager#unloadModel': { args: () => [], call: (...given) => new ModelManager().unloadModel(...given) },
+    'ModelManager#loadModel': {
+      args: () => [{ onProgress() {}, signal: new AbortController().signal }],
+      async call(...given) {
+        const own = new ModelManager(manager.config);
+        const loaded = await own.loadModel(...given);
+        await own.unloadModel();
+        if (!loaded) throw own.lastError;
+      },
+    },
+  });
+
+  Object.assign(all, {
+    'Processor#tokenize': method(processor, 'tokenize', () => [
+      [{ text: 'a' }, { special: manager.model.info.eosToken }, { tokens: Int32Array.of(1) }],
+    ]),
+    'Processor#detokenize': method(processor, 'detokenize', () => [[1, 2]]),
+    'Processor#applyChatTemplate': method(processor, 'applyChatTemplate', () => [
+      [
+        { role: 'system', content: 'be brief', name: 'x' },
+        { role: 'user', content: [{ type: 'text', text: 'hi' }, { type: 'image' }] },
+      ],
+      { addGenerationPrompt: true, dateString: '26 Jul 2024', now: new Date(), tools: [{ name: 'search' }] },
+    ]),
+    'Processor#prepareImage': method(processor, 'prepareImage', () => [files.image, { upright: true }]),
+  });
+
+  const request = () => ({
+    prompt: [{ text: 'hello' }, { special: manager.model.info.eosToken }, { tokens: Int32Array.of(1) }],
+    images: [],
+    maxTokens: 1,
+    sampling: {
+      ...{ temperature: 0.5, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, frequencyPenalty: 0 },
+      ...{ presencePenalty: 0, penaltyLastN: 0, seed: 0 },
+    },
+    stop: ['x'],
+    ignoreEos: true,
+    credit: 10,
+  });
+  const command = () => ({ signal: new AbortController().signal, onPiece() {}, onProgress() {} });
+  const withOwnEngine = (name) => ({
+    args: () => [],
+    async call(...given) {
+      const own = await loadedManager();
+      await own.model.engine[name](...given);
+      await own.unloadModel().catch((error) => {
+        if (error.code !== 'ERR_CLOSED' && error.code !== 'ERR_NOT_LOADED') throw error;
+      });
+    },
+  });
+  Object.assign(all, {
+    'Engine#generate': { args: () => [request(), command()], call: (...given) => engine.generate(...given).done },
+    'Engine#evaluate': method(engine, 'evaluate', () => [
+      { prompt: request().prompt, images: [], chunk: 0 },
+      command(),
+    ]),
+    'Engine#tokenize': method(engine, 'tokenize', () => [request().prompt]),
+    'Engine#detokenize': method(engine, 'detokenize', () => [Int32Array.of(1, 2)]),
+    'Engine#memory': method(engine, 'memory'),
+    'Engine#clearCaches': method(engine, 'clearCaches'),
+    'Engine#load': {
+      args: () => [
+        {
+          ...{ path: files.model, device: 'cpu', threads: 1, gpuLayers: 0, contextSize: 0, batchSize: 0 },
+          ...{ maxSequences: 0, maxImages: 0, kvType: 'f32', rowMode: 'hf', checkTensors: true },
+        },
+        command(),
+      ],
+      async call(...given) {
+        const own = await loadedManager();
+        const { engine: loaded } = own.model;
+        await loaded.unload();
+        try {
+          await loaded.load(...given);
+        } finally {
+          loaded.close();
+        }
+      },
+    },
+    'Engine#unload': withOwnEngine('unload'),
+    'Engine#close': withOwnEngine('close'),
+  });
+
+  Object.assign(all, {
+    TextGenerator: { args: () => [manager, new Config()], call: (...given) => new TextGenerator(...given) },
+    'TextGenerator#generate': method(text, 'generate', () => ['안녕', one()]),
+    'TextGenerator#chatGenerate': method(text, 'chatGenerate', () => [
+      [
+        { role: 'system', content: 'be brief' },
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: '?' },
+            { type: 'image', image: files.image },
+          ],
+        },
+      ],
+      one(),
+    ]),
+    'TextGenerator#batchGenerate': method(text, 'batchGenerate', () => [['a', 'b'], batchOne()]),
+  });
+
+  Object.assign(all, {
+    VisionGenerator: { args: () => [manager, new Config()], call: (...given) => new VisionGenerator(...given) },
+    'VisionGenerator#generateWithImage': method(vision, 'generateWithImage', () => [files.image, '?', one()]),
+    'VisionGenerator#answerVisualQuestion': method(vision, 'answerVisualQuestion', () => [files.image, '?', one()]),
+    'VisionGenerator#runTask': method(vision, 'runTask', () => ['ocr', files.image, one()]),
+    'VisionGenerator#batchAnalyzeImages': method(vision, 'batchAnalyzeImages', () => [[files.image], '?', batchOne()]),
+  });
+  for (const name of ['describeImage', 'extractText', 'analyzeChart', 'analyzeTable', 'convertToMarkdown']) {
+    all[`VisionGenerator#${name}`] = method(vision, name, () => [files.image, one()]);
+  }
+
+  const generation = () => text.generate('hello', { maxTokens: 4 });
+  const batch = () => text.batchGenerate(['a', 'b'], { maxTokens: 1 });
+  for (const [name, make] of Object.entries({ Generation: generation, Batch: batch })) {
+    Object.assign(all, {
+      [`${name}#then`]: {
+        args: () => [(x) => x, () => {}],
+        call: (...given) => make().then(...given),
+        allows: allowsOwn,
+      },
+      [`${name}#catch`]: { args: () => [() => {}], call: (...given) => make().catch(...given), allows: allowsOwn },
+      [`${name}#finally`]: { args: () => [() => {}], call: (...given) => make().finally(...given), allows: allowsOwn },
+      [`${name}#[Symbol.asyncIterator]`]: {
+        args: () => [],
+        call: (...given) =>
+          make()
+            [Symbol.asyncIterator](...given)
+            .next(...given),
+      },
+      [`${name}#cancel`]: {
+        args: () => [new Error('enough')],
+        call(...given) {
+          const begun = make();
+          begun.cancel(...given);
+          return begun;
+        },
+        allows: allowsOwn,
+      },
+    });
+  }
+  Object.assign(all, {
+    Generation: {
+      args: () => [
+        async (control) => control.connect(() => {}),
+        { signal: new AbortController().signal, onToken() {}, timeout: 1000 },
+      ],
+      call: (...given) => new Generation(...given),
+      allows: allowsOwn,
+    },
+    Batch: {
+      args: () => [
+        () => ({ total: 2, concurrency: 1, run: async (i) => i, collect: (items) => items }),
+        { signal: new AbortController().signal, onProgress() {} },
+      ],
+      call: (...given) => new Batch(...given),
+      allows: allowsOwn,
+    },
+  });
+
+  all.inspectGguf = { args: () => [files.model], call: (...given) => api.inspectGguf(...given) };
+  all.convertCheckpoint = {
+    args: () => [{ source: files.checkpoint, output: 'converted.gguf', type: 'F16', threads: 1, onProgress() {} }],
+    call: (...given) => api.convertCheckpoint(...given),
+  };
+  return all;
+}
