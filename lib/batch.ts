@@ -174,7 +174,7 @@ export interface GenerationBatch<I, O extends BatchOptions, R> {
   items: readonly I[];
   options: O | undefined;
   /** Items that are worked on at once. */
-  concurrency: number;
+  concurrency(): number;
   /** Checks the options that every item shares, before any runs. @throws InvalidArgumentError */
   check(options: Omit<O, keyof BatchOptions>): void;
   generate(item: I, options: Omit<O, keyof BatchOptions> & { signal: AbortSignal }): PromiseLike<R>;
@@ -184,7 +184,6 @@ export interface GenerationBatch<I, O extends BatchOptions, R> {
 export function generationBatch<I, O extends BatchOptions, R extends object>(
   batch: GenerationBatch<I, O, R>,
 ): Batch<BatchItem<R>> {
-  const { name, concurrency } = batch;
   let given: Partial<O>;
   try {
     given = readOptions('options', batch.options);
@@ -195,11 +194,11 @@ export function generationBatch<I, O extends BatchOptions, R extends object>(
   }
   const { signal, onProgress, ...shared } = given as O;
   const plan = (): BatchWork<BatchItem<R>, BatchItem<R>[]> => {
-    const items = checkArray(name, batch.items, MAX_ITEMS);
+    const items = checkArray(batch.name, batch.items, MAX_ITEMS);
     batch.check(shared);
     const run = (index: number, each: AbortSignal) =>
       settle(index, each, async () => batch.generate(items[index] as I, { ...shared, signal: each }));
-    return { total: items.length, concurrency, run, collect: (results) => results };
+    return { total: items.length, concurrency: batch.concurrency(), run, collect: (results) => results };
   };
   return new Batch(plan, { signal, onProgress });
 }

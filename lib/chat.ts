@@ -4,7 +4,7 @@ import { abortable } from './abortable.js';
 import { type ChatMessage, type SeparatedMessages, separateImages } from './chat-message.js';
 import { checkInstance, fail } from './check.js';
 import { Config } from './config.js';
-import type { GenerationSection } from './config-schema.js';
+import { checkSection, type GenerationSection } from './config-schema.js';
 import { InvalidArgumentError } from './errors.js';
 import type { GenerationControl } from './generation.js';
 import { GENERATE_KEYS, type GenerateOptions, resolveParameters } from './generation-parameters.js';
@@ -44,14 +44,15 @@ export async function runChat(
   control: GenerationControl,
 ): Promise<GenerationResult> {
   const known = [...GENERATE_KEYS, ...ownKeys];
-  const { parameters, given } = resolveParameters({ ...config.generation, ...defaults }, options, known);
+  const configured = checkSection(config, 'generation');
+  const { parameters, given } = resolveParameters({ ...configured, ...defaults }, options, known);
   const bare = withSystem(separateImages(messages), given.systemMessage);
   const model = manager.requireModel();
   const prompt = model.processor.applyChatTemplate(bare.messages, { dateString: given.dateString });
   const prepared = await Promise.all(
     bare.images.map((image, i) => {
       if (image === undefined) fail(`image ${i + 1} of the messages`, 'an image', image);
-      return abortable(model.processor.prepareImage(image, { upright }), control.signal);
+      return abortable(model.processor.prepareImage(image, { upright, signal: control.signal }), control.signal);
     }),
   );
   const images = prepared.map(({ width: _width, height: _height, ...native }) => native);
@@ -71,5 +72,5 @@ function withSystem(bare: SeparatedMessages, systemMessage: string | undefined):
 
 /** Requests in flight for a batch: enough that the engine always finds the next one waiting. */
 export function batchWidth({ manager }: ChatSource): number {
-  return 2 * (manager.config.hardware.maxBatchSize ?? 4);
+  return 2 * (checkSection(manager.config, 'hardware').maxBatchSize ?? 4);
 }

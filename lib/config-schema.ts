@@ -1,6 +1,15 @@
 /** Every key of the configuration: its default, its spelling in YAML and the values it takes. */
 
-import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkText, fail, type NumberRange } from './check.js';
+import {
+  checkBoolean,
+  checkInteger,
+  checkNumber,
+  checkOneOf,
+  checkText,
+  fail,
+  type NumberRange,
+  reading,
+} from './check.js';
 import { CONVERSION_TYPES } from './convert/types.js';
 
 export interface ModelSection {
@@ -76,12 +85,27 @@ export interface PathsSection {
   configFile: string;
 }
 
+export interface NetworkSection {
+  /** Whether images may be given as http(s) URLs. */
+  allowImageUrls: boolean;
+  /**
+   * Whether such a URL, or where it redirects to, may lead to this machine or its local network. Only for URLs that can
+   * be trusted: with it, whoever writes the URL reads what only this machine may.
+   */
+  allowPrivateAddresses: boolean;
+  /** Seconds for one image, from resolving the name to the last byte. */
+  timeout: number;
+  /** 0 … 10 for one image. */
+  maxRedirects: number;
+}
+
 export interface ConfigSections {
   model: ModelSection;
   quantization: QuantizationSection;
   generation: GenerationSection;
   hardware: HardwareSection;
   paths: PathsSection;
+  network: NetworkSection;
 }
 
 export type SectionName = keyof ConfigSections;
@@ -167,6 +191,12 @@ export const SCHEMA: { [S in SectionName]: { [K in keyof ConfigSections[S]]: Fie
     outputDir: text('./outputs'),
     configFile: text('./config.yaml'),
   },
+  network: {
+    allowImageUrls: flag(true),
+    allowPrivateAddresses: flag(false),
+    timeout: number(10, { above: 0, max: 3600 }),
+    maxRedirects: integer(3, { min: 0, max: 10 }),
+  },
 };
 
 export const SECTION_NAMES = Object.keys(SCHEMA) as SectionName[];
@@ -180,6 +210,17 @@ export function defaultsOf<S extends SectionName>(section: S): ConfigSections[S]
   return Object.fromEntries(
     fieldsOf(section).map(([key, { initial }]) => [key, initial]),
   ) as unknown as ConfigSections[S];
+}
+
+/** The checked values of a section, each read once. @throws InvalidArgumentError naming the first that is wrong */
+export function checkSection<S extends SectionName>(sections: Pick<ConfigSections, S>, section: S): ConfigSections[S] {
+  return reading(`${section} cannot be read`, () => {
+    const values: object = sections[section];
+    if (typeof values !== 'object' || values === null) fail(section, 'an object', values);
+    return Object.fromEntries(
+      fieldsOf(section).map(([key, field]) => [key, field.check(`${section}.${key}`, Reflect.get(values, key))]),
+    ) as unknown as ConfigSections[S];
+  });
 }
 
 /** The YAML spelling of a key. */

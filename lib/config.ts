@@ -1,14 +1,16 @@
 /** The configuration: defaults, then a YAML file, then what the program sets. */
 
 import { Document, isMap, isScalar, type Pair, type YAMLMap } from 'yaml';
-import { checkPath } from './check.js';
+import { checkPath, reading } from './check.js';
 import {
   type ConfigSections,
+  checkSection,
   defaultsOf,
   fieldsOf,
   type GenerationSection,
   type HardwareSection,
   type ModelSection,
+  type NetworkSection,
   type PathsSection,
   type QuantizationSection,
   SECTION_NAMES,
@@ -29,6 +31,7 @@ export class Config implements ConfigSections {
   generation: GenerationSection = defaultsOf('generation');
   hardware: HardwareSection = defaultsOf('hardware');
   paths: PathsSection = defaultsOf('paths');
+  network: NetworkSection = defaultsOf('network');
 
   /** What was read: keeps comments, order and the sections that are not ours. */
   #document: Document | undefined;
@@ -76,10 +79,7 @@ export class Config implements ConfigSections {
 
   /** Checks every value. @throws InvalidArgumentError naming the first that is wrong */
   validate(): void {
-    for (const name of SECTION_NAMES) {
-      const values: object = this[name];
-      for (const [key, field] of fieldsOf(name)) field.check(`${name}.${key}`, Reflect.get(values, key));
-    }
+    for (const name of SECTION_NAMES) checkSection(this, name);
   }
 
   /** Prints all sections to the console. */
@@ -88,8 +88,10 @@ export class Config implements ConfigSections {
   }
 
   toString(): string {
-    const document = new Document(Object.fromEntries(SECTION_NAMES.map((name) => [name, this[name]])));
-    return document.toString().trimEnd();
+    return reading('the configuration cannot be shown', () => {
+      const document = new Document(Object.fromEntries(SECTION_NAMES.map((name) => [name, this[name]])));
+      return document.toString().trimEnd();
+    });
   }
 }
 

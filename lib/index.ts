@@ -9,6 +9,7 @@ export type {
   GenerationSection,
   HardwareSection,
   ModelSection,
+  NetworkSection,
   PathsSection,
   QuantizationSection,
 } from './config-schema.js';
@@ -57,7 +58,7 @@ export {
   ModelManager,
 } from './model-manager.js';
 export type { FinishReason, NativeSystemInfo as SystemInfo } from './native/binding.js';
-export type { Processor } from './processor.js';
+export type { PrepareImageOptions, Processor } from './processor.js';
 export type { GenerationResult } from './run-generation.js';
 export { type BatchGenerateOptions, TextGenerator } from './text-generator.js';
 export {

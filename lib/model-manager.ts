@@ -7,6 +7,7 @@ import { locateModel } from './model-path.js';
 import type { NativeLoadOptions, NativeMemory, NativeModelInfo } from './native/binding.js';
 import { Engine } from './native/engine.js';
 import { loadNative } from './native/load.js';
+import { imageFetcher } from './net/image-fetcher.js';
 import { Processor } from './processor.js';
 
 export interface LoadModelOptions {
@@ -169,7 +170,8 @@ export class ModelManager {
       const binding = loadNative();
       engine = new Engine(binding);
       const info = await engine.load(toNativeOptions(this.config, path), options);
-      this.#model = { engine, info, processor: new Processor(engine, info, binding.tileImage) };
+      const processor = new Processor(engine, info, binding.tileImage, () => imageFetcher(this.config.network));
+      this.#model = { engine, info, processor };
       return true;
     } catch (error) {
       engine?.close();

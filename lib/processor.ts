@@ -3,9 +3,10 @@
 import { isInt32Array } from 'node:util/types';
 import { type ChatMessage, separateImages } from './chat-message.js';
 import { ChatTemplate, type ChatTemplateOptions } from './chat-template.js';
-import { checkArray, checkInteger, checkString, reading } from './check.js';
+import { checkArray, checkBoolean, checkInteger, checkOptions, checkSignal, checkString, reading } from './check.js';
 import type { DecodeOptions, ImageSource } from './image/decode.js';
 import type { PreparedImage } from './image/prepare.js';
+import type { UrlFetcher } from './image/source.js';
 import type { NativeBinding, NativeModelInfo, NativePromptPart } from './native/binding.js';
 import type { Engine } from './native/engine.js';
 
@@ -14,16 +15,27 @@ const MAX_TOKENS = 1 << 24;
 /** Ids cross the binding as i32, which would wrap anything else. */
 const I32 = { min: 0, max: 0x7fff_ffff };
 
+/** How image URLs are fetched is the configuration's to say; `signal` stops it. */
+export type PrepareImageOptions = Omit<DecodeOptions, 'fetchUrl'>;
+
 export class Processor {
   readonly #engine: Engine;
   readonly #info: NativeModelInfo;
   readonly #tileImage: NativeBinding['tileImage'];
+  readonly #fetcher: () => UrlFetcher | undefined;
   #template: ChatTemplate | undefined;
 
-  constructor(engine: Engine, info: NativeModelInfo, tileImage: NativeBinding['tileImage']) {
+  /** @param fetcher asked with every image how URLs are read; undefined: not at all */
+  constructor(
+    engine: Engine,
+    info: NativeModelInfo,
+    tileImage: NativeBinding['tileImage'],
+    fetcher: () => UrlFetcher | undefined,
+  ) {
     this.#engine = engine;
     this.#info = info;
     this.#tileImage = tileImage;
+    this.#fetcher = fetcher;
   }
 
   /**
@@ -53,11 +65,18 @@ export class Processor {
     return this.#template.render(separateImages(messages).messages, options);
   }
 
-  /** Decodes an image and cuts it into the model's tiles. @throws ImageDecodeError, ImageLimitError, IoError */
-  async prepareImage(source: ImageSource, options: DecodeOptions = {}): Promise<PreparedImage> {
+  /**
+   * Decodes an image and cuts it into the model's tiles.
+   *
+   * @throws InvalidArgumentError, ImageDecodeError, ImageLimitError, IoError, ConnectionError, the reason of the signal
+   */
+  async prepareImage(source: ImageSource, options?: PrepareImageOptions): Promise<PreparedImage> {
+    const given = checkOptions('options', options, ['upright', 'limits', 'signal']);
+    if (given.upright !== undefined) checkBoolean('upright', given.upright);
+    if (given.signal !== undefined) checkSignal('signal', given.signal);
     // The decoder is loaded with the first image: text alone does not pay for it.
     const { prepareImage } = await import('./image/prepare.js');
-    return prepareImage(source, this.#info, this.#tileImage, options);
+    return prepareImage(source, this.#info, this.#tileImage, { ...given, fetchUrl: this.#fetcher() });
   }
 }
 

@@ -5,6 +5,7 @@ import { batchWidth, type ChatRequest, type ChatSource, chatSource, runChat } fr
 import type { ChatMessage } from './chat-message.js';
 import { checkText } from './check.js';
 import type { Config } from './config.js';
+import { checkSection } from './config-schema.js';
 import type { Generation } from './generation.js';
 import { beginGeneration, type GenerateOptions, resolveParameters } from './generation-parameters.js';
 import type { ModelManager } from './model-manager.js';
@@ -52,8 +53,8 @@ export class TextGenerator {
    */
   batchGenerate(prompts: readonly string[], options?: BatchGenerateOptions): Batch<BatchItem<GenerationResult>> {
     return generationBatch({
-      ...{ name: 'prompts', items: prompts, options, concurrency: batchWidth(this.#source) },
-      check: (shared) => resolveParameters(this.#source.config.generation, shared),
+      ...{ name: 'prompts', items: prompts, options, concurrency: () => batchWidth(this.#source) },
+      check: (shared) => resolveParameters(checkSection(this.#source.config, 'generation'), shared),
       generate: (prompt, each) => this.generate(prompt, each),
     });
   }

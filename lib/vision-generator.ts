@@ -4,6 +4,7 @@ import { type Batch, type BatchItem, type BatchOptions, generationBatch } from '
 import { batchWidth, type ChatSource, chatSource, runChat } from './chat.js';
 import { checkBoolean, checkOneOf, checkText } from './check.js';
 import type { Config } from './config.js';
+import { checkSection } from './config-schema.js';
 import type { Generation } from './generation.js';
 import { beginGeneration, GENERATE_KEYS, type GenerateOptions, resolveParameters } from './generation-parameters.js';
 import type { ImageSource } from './image/decode.js';
@@ -107,10 +108,10 @@ export class VisionGenerator {
     options?: BatchAnalyzeOptions,
   ): Batch<BatchItem<VisionResult>> {
     return generationBatch({
-      ...{ name: 'images', items: images, options, concurrency: batchWidth(this.#source) },
+      ...{ name: 'images', items: images, options, concurrency: () => batchWidth(this.#source) },
       check: (shared) => {
         checkText('prompt', prompt);
-        resolveParameters(this.#source.config.generation, shared, [...GENERATE_KEYS, 'preprocess']);
+        resolveParameters(checkSection(this.#source.config, 'generation'), shared, [...GENERATE_KEYS, 'preprocess']);
       },
       generate: (image, each) => this.generateWithImage(image, prompt, each),
     });

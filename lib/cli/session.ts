@@ -56,7 +56,7 @@ export function withSessionOptions(command: Command): Command {
 }
 
 /** The configuration with the options of the call, all checked before a model is loaded, which may take long. */
-function configure(options: SessionOptions): Config {
+export function configure(options: SessionOptions): Config {
   const file = options.config ?? (existsSync('config.yaml') ? 'config.yaml' : undefined);
   const config = new Config(file);
   if (options.model !== undefined) config.model.path = options.model;

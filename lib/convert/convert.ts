@@ -1,9 +1,19 @@
 import { realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { checkCallback, checkInteger, checkOneOf, checkOptions, checkSignal, checkString, fail } from '../check.js';
+import {
+  checkCallback,
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  checkPath,
+  checkSignal,
+  fail,
+  reading,
+} from '../check.js';
 import { InvalidOptionError, toBllossomError } from '../errors.js';
 import type { NativeGgufWriter } from '../native/binding.js';
 import { loadNative } from '../native/load.js';
+import { callersFiles } from './callers-files.js';
 import { type Checkpoint, openCheckpoint } from './checkpoint.js';
 import { openCheckpointFolder } from './checkpoint-folder.js';
 import { INTERMEDIATE_STATES, type IntermediateStates, readHyperParameters } from './hyper-parameters.js';
@@ -59,7 +69,7 @@ const PIECE_BYTES = 32 * 1024 * 1024;
 export async function convertCheckpoint(options: ConversionOptions): Promise<ConversionReport> {
   const { source, output, type, intermediates, threads, ...listeners } = resolveOptions(options);
   const started = performance.now();
-  const files = typeof source === 'string' ? await openCheckpointFolder(source) : source;
+  const files = typeof source === 'string' ? await openCheckpointFolder(source) : callersFiles(source);
   if (typeof source === 'string') await checkOutput(source, output);
   const checkpoint = await openCheckpoint(files);
   try {
@@ -98,7 +108,7 @@ function resolveOptions(options: ConversionOptions) {
     onProgress: checkCallback('onProgress', onProgress),
     signal: signal === undefined ? undefined : checkSignal('signal', signal),
     source: checkSource(source),
-    output: checkString('output', output),
+    output: checkPath('output', output),
     type: checkOneOf('type', type, CONVERSION_TYPES),
     intermediates: checkOneOf('intermediates', intermediates, INTERMEDIATE_STATES),
     threads: checkInteger('threads', threads, { min: 0, max: 1024 }),
@@ -106,7 +116,8 @@ function resolveOptions(options: ConversionOptions) {
 }
 
 function checkSource(source: ConversionOptions['source'] | undefined): string | CheckpointFiles {
-  if (typeof source === 'string' || typeof source?.list === 'function') return source;
+  if (typeof source === 'string') return checkPath('source', source);
+  if (reading('source cannot be read', () => typeof source?.list === 'function')) return source as CheckpointFiles;
   return fail('source', 'the path of a folder or an object that reads a checkpoint', source);
 }
 

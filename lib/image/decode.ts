@@ -10,18 +10,17 @@ import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 
 import { BllossomError, ImageDecodeError, ImageLimitError } from '../errors.js';
 import { type ImageFormat, requireFormat, SUPPORTED_FORMATS } from './format.js';
-import { IMAGE_LIMITS, type ImageLimits } from './limits.js';
+import { checkLimits, type ImageLimits } from './limits.js';
 import { cmyk, convertPixels, grey16, type PixelConverter, rgbaOnWhite } from './pixels.js';
-import { type EncodedSource, readSource, type UrlFetcher } from './source.js';
+import { type EncodedSource, type ReadOptions, readSource } from './source.js';
 
 /** An image file in any form, or a sharp pipeline, whose output is taken. */
 export type ImageSource = EncodedSource | Sharp;
 
-export interface DecodeOptions {
+export interface DecodeOptions extends ReadOptions {
   /** Turn the picture upright as its EXIF orientation says. Default: true */
   upright?: boolean | undefined;
-  limits?: Partial<ImageLimits>;
-  fetchUrl?: UrlFetcher;
+  limits?: Partial<ImageLimits> | undefined;
 }
 
 export interface RgbImage {
@@ -38,15 +37,17 @@ export interface RgbImage {
  * @throws {ImageLimitError} over {@link IMAGE_LIMITS}
  * @throws {InvalidArgumentError} not an image source
  * @throws {IoError} the file cannot be read
+ * @throws {ConnectionError} the image cannot be fetched
+ * @throws the reason of `options.signal`
  */
 export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<RgbImage> {
-  const limits = { ...IMAGE_LIMITS, ...options.limits };
+  const limits = checkLimits(options.limits);
   const turn = options.upright === false ? (pipeline: Sharp) => pipeline : (pipeline: Sharp) => pipeline.autoOrient();
   try {
     if (isPipeline(source)) return await decodePipeline(source, turn, limits);
-    return await decodeBytes(await readSource(source, limits.maxBytes, options.fetchUrl), turn, limits);
+    return await decodeBytes(await readSource(source, limits.maxBytes, options), turn, limits);
   } catch (cause) {
-    if (cause instanceof BllossomError) throw cause;
+    if (cause instanceof BllossomError || (options.signal?.aborted && cause === options.signal.reason)) throw cause;
     throw translate(cause, limits);
   }
 }
@@ -65,7 +66,7 @@ async function decodeBytes(bytes: Buffer, turn: Turn, limits: ImageLimits): Prom
   checkSize(header, limits);
 
   const pipeline = sharp(bytes, { ...STRICT, limitInputPixels: limits.maxPixels }).timeout({
-    seconds: limits.maxSeconds,
+    seconds: Math.ceil(limits.maxSeconds),
   });
   return decodeSamples(turn(pipeline), sampleKind(bytes, format, header), limits);
 }
@@ -89,7 +90,7 @@ const STRICT: SharpOptions = { failOn: 'error', ignoreIcc: true, pages: 1 };
 async function decodePipeline(pipeline: Sharp, turn: Turn, limits: ImageLimits): Promise<RgbImage> {
   const input = pipeline.clone();
   checkSize(await within(limits.maxSeconds, input.metadata()), limits);
-  return decodeSamples(turn(input.timeout({ seconds: limits.maxSeconds })), 'rgb', limits);
+  return decodeSamples(turn(input.timeout({ seconds: Math.ceil(limits.maxSeconds) })), 'rgb', limits);
 }
 
 /** A pipeline may read a stream that nobody feeds. */

@@ -24,10 +24,20 @@ export function sniffFormat(bytes: Uint8Array): ImageFormat | null {
 export function requireFormat(bytes: Uint8Array): ImageFormat {
   const format = sniffFormat(bytes);
   if (format !== null) return format;
+  if (isHtml(bytes)) {
+    throw new ImageDecodeError(
+      `The data is a web page, not an image. Use the address of the image itself, not of a page that shows it (${SUPPORTED_FORMATS}).`,
+    );
+  }
   const head = Buffer.from(bytes.subarray(0, 8)).toString('hex');
   throw new ImageDecodeError(
     `The data is not an image of a supported format (it begins with ${head}). Use ${SUPPORTED_FORMATS}.`,
   );
+}
+
+function isHtml(bytes: Uint8Array): boolean {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 512)).toString('utf8');
+  return /^\s*<(?:!doctype\s+html|html|head|body)\b/i.test(head);
 }
 
 /** An ISO media file whose major or compatible brands (within the first 64 bytes) name AVIF. */

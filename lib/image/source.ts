@@ -3,33 +3,40 @@
 import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
+import { show } from '../check.js';
 import { ImageDecodeError, ImageLimitError, InvalidArgumentError, IoError } from '../errors.js';
 
-/** A file path; a `file:` or `data:` URL; the bytes of an image file. */
+/** A file path; an `http:`, `https:`, `file:` or `data:` URL; the bytes of an image file. */
 export type EncodedSource = string | URL | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | Blob;
 
 /** How http(s) URLs are read; without it they are refused. It must enforce `maxBytes` and check addresses itself. */
-export type UrlFetcher = (url: URL, maxBytes: number) => Promise<Uint8Array>;
+export type UrlFetcher = (url: URL, maxBytes: number, signal?: AbortSignal) => Promise<Uint8Array>;
+
+export interface ReadOptions {
+  fetchUrl?: UrlFetcher | undefined;
+  /** Stops a fetch. */
+  signal?: AbortSignal | undefined;
+}
 
 /**
  * @throws {InvalidArgumentError} for a value of another kind, or an http(s) URL without a fetcher
  * @throws {IoError} for a file that cannot be read
  * @throws {ImageLimitError} above `maxBytes`
  * @throws {ImageDecodeError} for no bytes at all, or a malformed data URL
+ * @throws what `fetchUrl` throws
  */
-export async function readSource(source: EncodedSource, maxBytes: number, fetchUrl?: UrlFetcher): Promise<Buffer> {
-  const bytes = await readAny(source, maxBytes, fetchUrl);
+export async function readSource(source: EncodedSource, maxBytes: number, options: ReadOptions = {}): Promise<Buffer> {
+  const bytes = await readAny(source, maxBytes, options);
   if (bytes.length === 0) throw new ImageDecodeError('The image is empty: 0 bytes. Pass a whole image file.');
   checkBytes(bytes.length, maxBytes);
   return bytes;
 }
 
-async function readAny(source: EncodedSource, maxBytes: number, fetchUrl?: UrlFetcher): Promise<Buffer> {
-  if (source instanceof URL) return readUrl(source, maxBytes, fetchUrl);
+async function readAny(source: EncodedSource, maxBytes: number, options: ReadOptions): Promise<Buffer> {
+  if (source instanceof URL) return readUrl(source, maxBytes, options);
   if (typeof source === 'string') {
-    const scheme = /^(data|file|https?):/i.exec(source)?.[1]?.toLowerCase();
-    if (scheme === 'data') return readDataUrl(source, maxBytes);
-    return scheme === undefined ? readFileBytes(source, maxBytes) : readUrl(parseUrl(source), maxBytes, fetchUrl);
+    if (/^data:/i.test(source)) return readDataUrl(source, maxBytes);
+    return URL_START.test(source) ? readUrl(parseUrl(source), maxBytes, options) : readFileBytes(source, maxBytes);
   }
   if (ArrayBuffer.isView(source)) {
     checkBytes(source.byteLength, maxBytes);
@@ -47,6 +54,9 @@ async function readAny(source: EncodedSource, maxBytes: number, fetchUrl?: UrlFe
     `Expected a file path, URL, data URL, Buffer, Uint8Array, ArrayBuffer, Blob or sharp instance for image but received ${describe(source)}`,
   );
 }
+
+/** One of the schemes that are read, or any other with `//`; `C:` begins a path. */
+const URL_START = /^(?:(?:file|https?):|[a-z][a-z\d+.-]+:\/\/)/i;
 
 function describe(value: unknown): string {
   return typeof value === 'object' && value !== null
@@ -67,7 +77,7 @@ function parseUrl(text: string): URL {
   throw new InvalidArgumentError(`Expected a URL for image but received ${JSON.stringify(text.slice(0, 80))}`);
 }
 
-async function readUrl(url: URL, maxBytes: number, fetchUrl?: UrlFetcher): Promise<Buffer> {
+async function readUrl(url: URL, maxBytes: number, { fetchUrl, signal }: ReadOptions): Promise<Buffer> {
   if (url.protocol === 'data:') return readDataUrl(url.href, maxBytes);
   if (url.protocol === 'file:') return readFileBytes(filePath(url), maxBytes);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
@@ -75,10 +85,10 @@ async function readUrl(url: URL, maxBytes: number, fetchUrl?: UrlFetcher): Promi
   }
   if (fetchUrl === undefined) {
     throw new InvalidArgumentError(
-      'Images are not fetched from http(s) URLs here. Download the file and pass its path or its bytes.',
+      'Images are not fetched from http(s) URLs here. Set network.allowImageUrls to true, or pass the file itself.',
     );
   }
-  return Buffer.from(await fetchUrl(url, maxBytes));
+  return Buffer.from(await fetchUrl(url, maxBytes, signal));
 }
 
 function filePath(url: URL): string {
@@ -100,7 +110,32 @@ function readDataUrl(url: string, maxBytes: number): Buffer {
   }
   const characters = url.length - header.length;
   checkBytes(Math.floor((characters / 4) * 3) - 2, maxBytes);
-  return Buffer.from(url.slice(header.length), 'base64');
+  return decodeBase64(percentDecode(url.slice(header.length)));
+}
+
+/** Programs that build URLs may escape `+`, `/` and `=`. */
+function percentDecode(text: string): string {
+  try {
+    return text.includes('%') ? decodeURIComponent(text) : text;
+  } catch (cause) {
+    throw malformedBase64('a "%" that escapes nothing', cause);
+  }
+}
+
+/** Buffer's own decoder takes anything and leaves out what it does not know. */
+function decodeBase64(text: string): Buffer {
+  const data = text.replace(/\s+/g, '').replace(/={1,2}$/, '');
+  const wrong = data.search(/[^\w+/-]/); // with the two characters of base64url
+  if (wrong >= 0) throw malformedBase64(`${show(data.charAt(wrong))} at character ${wrong}`);
+  if (data.length % 4 === 1) throw malformedBase64('one character too many or three too few');
+  return Buffer.from(data, 'base64');
+}
+
+function malformedBase64(what: string, cause?: unknown): ImageDecodeError {
+  return new ImageDecodeError(
+    `The base64 of the data URL is malformed: ${what}. Encode the bytes of the image file anew, or pass them directly.`,
+    { cause },
+  );
 }
 
 async function readFileBytes(path: string, maxBytes: number): Promise<Buffer> {

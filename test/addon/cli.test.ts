@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ROOT, temporaryFolder, tinyImages, tinyModel } from '../support/model.js';
+import { reply, startServer } from '../support/small-internet.js';
 
 const CLI = join(ROOT, 'dist', 'cli', 'main.js');
 const DEMO = join(ROOT, 'models', 'demo.gguf');
@@ -68,6 +69,22 @@ describe('bllossom', () => {
     }
   });
 
+  it('answers about an image URL as the configuration allows', async () => {
+    const image = tinyImages()[0] as string;
+    const server = await startServer((socket, path) =>
+      reply(socket, path === '/a' ? 200 : 404, {}, readFileSync(image)),
+    );
+    const config = join(work, 'network.yaml');
+    writeFileSync(config, 'network:\n  allow_private_addresses: true\n');
+    const ask = (source: string) =>
+      bllossom(['vision', source, '--prompt', 'What?', '--model', model, '--config', config, ...GREEDY]);
+    const fetched = await ask(`http://127.0.0.1:${server.port}/a`);
+    expect(fetched).toMatchObject({ code: 0, stdout: (await ask(image)).stdout });
+    const missing = await ask(`http://127.0.0.1:${server.port}/b`);
+    expect(missing.stderr).toMatch(/^bllossom: error: .*answered 404 instead of an image/);
+    await server.close();
+  });
+
   it('speaks Korean where the locale does', async () => {
     const run = await bllossom(['text', 'x', '--model', model, '-v', ...GREEDY], { env: { LANG: 'ko_KR.UTF-8' } });
     expect(run.stderr).toMatch(/^첫 토큰 +\d+\.\d+ 초$/m);
@@ -125,6 +142,7 @@ describe('bad input gives one clear line, a failing exit code and no stack trace
     ['no prompt', () => ['text', '--model', model], /prompt/],
     ['no such image', () => ['vision', 'none.png', '--prompt', 'x', '--model', model], /none\.png.*no such file/],
     ['an image that is none', () => ['vision', 'text.png', '--prompt', 'x', '--model', model], /image/i],
+    ['an image URL to this machine', () => ['vision', 'http://127.1/a.png', '--prompt', 'x'], /allowPrivateAddresses/],
     ['a folder for an image', () => ['vision', work, '--prompt', 'x', '--model', model], /cannot be read/],
     ['an image without a prompt', () => ['vision', image(), '--model', model], /--prompt/],
     ['an image with an empty prompt', () => ['vision', image(), '--prompt', '', '--model', model], /prompt/],

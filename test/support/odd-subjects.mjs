@@ -1,6 +1,8 @@
 // Everything public that can be called, with arguments that work: one entry a call. odd-values-child.mjs puts odd values
 // in place of each argument, and of each property of arguments that are plain objects or arrays.
 
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { THROWN } from './odd-values.mjs';
 
 /**
@@ -8,6 +10,8 @@ import { THROWN } from './odd-values.mjs';
  * @property {() => unknown[]} args arguments with which the call works, fresh ones
  * @property {(...args: unknown[]) => unknown} call
  * @property {(error: unknown, value: unknown) => boolean} [allows] an error that is documented though not typed
+ * @property {boolean} [waits] on promises of the caller: one that never settles is the caller's own
+ * @property {boolean} [inside] odd values are put only inside the arguments, not in place of them
  */
 
 /** What the caller's own function throws, or the reason that the caller gave, comes back as it is. */
@@ -17,7 +21,10 @@ const allowsOwn = (error, value) =>
 /** A method that does not need a state of its own. */
 const method = (object, name, args = () => []) => ({ args, call: (...given) => object[name](...given) });
 
-/** @returns {Record<string, Subject>} "Class" is its constructor, "Class#method" a method */
+/**
+ * @returns {Record<string, Subject>} "Class" is its constructor, "Class#method" a method; what stands in brackets behind
+ *   says which of several ways to call it this is
+ */
 export function subjects({ api, files, manager, loadedManager }) {
   const { BllossomError, ModelManager, TextGenerator, VisionGenerator, Config, Generation, Batch } = api;
   const { engine, processor } = manager.model;
@@ -39,15 +46,27 @@ export function subjects({ api, files, manager, loadedManager }) {
     call: (...given) => new BllossomError(...given),
   };
 
+  const sections = () => JSON.parse(JSON.stringify(manager.config));
+  const configured = (given) => Object.defineProperties(new Config(), Object.getOwnPropertyDescriptors(given));
   Object.assign(all, {
     Config: { args: () => [files.config], call: (...given) => new Config(...given) },
     'Config#loadFromYaml': { args: () => [files.config], call: (...given) => new Config().loadFromYaml(...given) },
     'Config#saveToYaml': { args: () => ['saved.yaml'], call: (...given) => new Config().saveToYaml(...given) },
-    'Config#validate': method(new Config(), 'validate'),
+    'Config#validate': {
+      args: () => [sections()],
+      call: (given) => configured(given).validate(),
+      inside: true,
+    },
     'Config#printConfig': method(new Config(), 'printConfig'),
     'Config#toString': method(new Config(), 'toString'),
   });
 
+  const load = async (config, ...given) => {
+    const own = new ModelManager(config);
+    const loaded = await own.loadModel(...given);
+    await own.unloadModel();
+    if (!loaded) throw own.lastError;
+  };
   Object.assign(all, {
     ModelManager: { args: () => [new Config()], call: (...given) => new ModelManager(...given) },
     getModelManager: { args: () => [new Config()], call: (...given) => api.getModelManager(...given) },
@@ -58,12 +77,12 @@ export function subjects({ api, files, manager, loadedManager }) {
     'ModelManager#unloadModel': { args: () => [], call: (...given) => new ModelManager().unloadModel(...given) },
     'ModelManager#loadModel': {
       args: () => [{ onProgress() {}, signal: new AbortController().signal }],
-      async call(...given) {
-        const own = new ModelManager(manager.config);
-        const loaded = await own.loadModel(...given);
-        await own.unloadModel();
-        if (!loaded) throw own.lastError;
-      },
+      call: (...given) => load(manager.config, ...given),
+    },
+    'ModelManager#loadModel (configuration)': {
+      args: () => [sections()],
+      call: (given) => load(configured(given)),
+      inside: true,
     },
   });
 
@@ -79,7 +98,13 @@ export function subjects({ api, files, manager, loadedManager }) {
       ],
       { addGenerationPrompt: true, dateString: '26 Jul 2024', now: new Date(), tools: [{ name: 'search' }] },
     ]),
-    'Processor#prepareImage': method(processor, 'prepareImage', () => [files.image, { upright: true }]),
+    'Processor#prepareImage': method(processor, 'prepareImage', () => [
+      files.image,
+      {
+        limits: { maxBytes: 1e6, maxPixels: 1e6, maxSide: 1000, maxSeconds: 1 },
+        ...{ upright: true, signal: new AbortController().signal },
+      },
+    ]),
   });
 
   const request = () => ({
@@ -188,12 +213,13 @@ export function subjects({ api, files, manager, loadedManager }) {
       },
       [`${name}#cancel`]: {
         args: () => [new Error('enough')],
-        call(...given) {
+        async call(reason) {
           const begun = make();
-          begun.cancel(...given);
-          return begun;
+          begun.cancel(reason);
+          await begun.catch((error) => {
+            if (!Object.is(error, reason)) throw error;
+          });
         },
-        allows: allowsOwn,
       },
     });
   }
@@ -216,10 +242,43 @@ export function subjects({ api, files, manager, loadedManager }) {
     },
   });
 
+  all['TextGenerator#batchGenerate (configuration)'] = {
+    args: () => [{ generation: { ...new Config().generation, maxTokens: 1 } }],
+    call: (given) => new TextGenerator(manager, configured(given)).batchGenerate(['a']),
+    inside: true,
+  };
   all.inspectGguf = { args: () => [files.model], call: (...given) => api.inspectGguf(...given) };
   all.convertCheckpoint = {
     args: () => [{ source: files.checkpoint, output: 'converted.gguf', type: 'F16', threads: 1, onProgress() {} }],
     call: (...given) => api.convertCheckpoint(...given),
+  };
+  const { checkpoint } = files;
+  const open = (name) => {
+    const bytes = readFileSync(join(checkpoint, name));
+    return { size: bytes.length, read: async (at, length) => bytes.subarray(at, at + length), close: async () => {} };
+  };
+  const source = () => ({
+    location: checkpoint,
+    list: async () => readdirSync(checkpoint),
+    readText: async (name) => readFileSync(join(checkpoint, name), 'utf8'),
+    open: async (name) => open(name),
+  });
+  const convert = (from) => api.convertCheckpoint({ source: from, output: 'converted.gguf', type: 'F16', threads: 1 });
+  all['convertCheckpoint (files of the caller)'] = { args: () => [source()], call: convert };
+  all['convertCheckpoint (what files of the caller give)'] = {
+    inside: true,
+    args: () => [{ names: readdirSync(checkpoint), text: undefined, first: undefined, bytes: undefined }],
+    call: (given) =>
+      convert({
+        ...source(),
+        list: async () => given.names,
+        readText: async (name) => (given.text === undefined ? source().readText(name) : given.text),
+        open: async (name) => {
+          const read = async (at, length) => (given.bytes === undefined ? open(name).read(at, length) : given.bytes);
+          return given.first === undefined ? { ...open(name), read } : given.first;
+        },
+      }),
+    waits: true,
   };
   return all;
 }

@@ -8,6 +8,9 @@ const fail = () => {
   throw THROWN;
 };
 
+/** The name of a value that the caller alone could bring to an end. */
+export const NEVER_SETTLES = 'a thenable that never settles';
+
 /** A proxy that throws whatever is done with it. */
 const hostile = (target) => new Proxy(target, new Proxy({}, { get: () => fail }));
 
@@ -94,7 +97,7 @@ export const ODD_VALUES = [
   ['a generator', () => (function* () {})()],
   ['a promise', () => Promise.resolve(1)],
   // biome-ignore lint/suspicious/noThenProperty: a thenable is what is wanted
-  ['a thenable that never settles', () => ({ then() {} })],
+  [NEVER_SETTLES, () => ({ then() {} })],
   // biome-ignore lint/suspicious/noThenProperty: a thenable is what is wanted
   ['a thenable that throws', () => ({ then: fail })],
   ['an invalid Date', () => new Date(Number.NaN)],

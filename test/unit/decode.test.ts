@@ -45,6 +45,9 @@ describe('sources', () => {
     ['a Blob', new Blob([Uint8Array.from(PNG)])],
     ['a File', new File([Uint8Array.from(PNG)], 'x.bin')],
     ['a data URL', `data:image/png;base64,${PNG.toString('base64')}`],
+    ['a data URL in lines', `data:image/png;base64,${PNG.toString('base64').replace(/.{20}/g, '$&\r\n')}`],
+    ['a data URL, escaped', `data:image/png;base64,${encodeURIComponent(PNG.toString('base64'))}`],
+    ['a data URL of base64url', `data:image/png;base64,${PNG.toString('base64url')}`],
     ['a data URL with parameters', `data:image/png;name=a.png;base64,${PNG.toString('base64')}`],
     ['a data URL object', new URL(`data:image/png;base64,${PNG.toString('base64')}`)],
     ['a sharp instance', sharp(PNG)],
@@ -69,12 +72,14 @@ describe('sources', () => {
 
   test('fetches http(s) URLs through the given function only', async () => {
     const seen: string[] = [];
-    const fetchUrl = async (url: URL) => {
+    const { signal } = new AbortController();
+    const fetchUrl = async (url: URL, _maxBytes: number, given?: AbortSignal) => {
+      expect(given).toBe(signal);
       seen.push(url.href);
       return PNG;
     };
-    expect(await pixels('https://example.com/a.png', { fetchUrl })).toEqual([...PIXELS]);
-    expect(await pixels(new URL('http://example.com/b'), { fetchUrl })).toEqual([...PIXELS]);
+    expect(await pixels('https://example.com/a.png', { fetchUrl, signal })).toEqual([...PIXELS]);
+    expect(await pixels(new URL('http://example.com/b'), { fetchUrl, signal })).toEqual([...PIXELS]);
     expect(seen).toEqual(['https://example.com/a.png', 'http://example.com/b']);
   });
 
@@ -100,6 +105,7 @@ describe('sources', () => {
     ['an http URL without a fetcher', 'http://example.com/a.png'],
     ['an https URL without a fetcher', new URL('https://example.com/a.png')],
     ['an ftp URL', new URL('ftp://example.com/a.png')],
+    ['an ftp URL as text', 'ftp://example.com/a.png'],
     ['a file: URL of another host', 'file://example.com/a.png'],
     ['a broken URL', 'http://[/'],
   ])('refuses %s as misuse', async (_, source) => {
@@ -120,6 +126,34 @@ describe('sources', () => {
   ])('refuses %s', async (_, source, code) => {
     await expect(decodeImage(source)).rejects.toMatchObject({ code });
   });
+
+  const base64 = PNG.toString('base64').replace(/=+$/, '');
+  test.each([
+    ['!!!!', /"!" at character 0/],
+    [`${base64.slice(0, 10)}*${base64.slice(10)}`, /"\*" at character 10/],
+    [`${base64.slice(0, 8)}=${base64.slice(8)}`, /"=" at character 8/],
+    [`${base64}===`, /"=" at character/],
+    [`${base64}한`, /"한" at character/],
+    ['A', /one character too many or three too few/],
+    ['iVBORw0KG', /one character too many or three too few/],
+    ['iVBO%', /"%" that escapes nothing/],
+    ['iVBO%FF', /"%" that escapes nothing/],
+  ])('says that the base64 of a data URL is malformed: %s', async (data, what) => {
+    const error = await decodeImage(`data:image/png;base64,${data}`).catch((reason: Error) => reason);
+    expect(error).toMatchObject({ code: 'ERR_IMAGE_DECODE' });
+    expect((error as Error).message).toMatch(/^The base64 of the data URL is malformed: .* Encode the bytes/);
+    expect((error as Error).message).toMatch(what);
+  });
+
+  test.each(['<!DOCTYPE html><html></html>', '\n  <HTML lang="ko">', '\ufeff<!doctype  html>', '<head><title>'])(
+    'says that %j is a web page',
+    async (page) => {
+      await expect(decodeImage(Buffer.from(page))).rejects.toMatchObject({
+        code: 'ERR_IMAGE_DECODE',
+        message: expect.stringMatching(/web page, not an image\. Use the address of the image itself/),
+      });
+    },
+  );
 });
 
 describe('formats', () => {
