@@ -31,7 +31,7 @@ export interface BatchProgress {
 export interface BatchOptions {
   /** Ends the batch, which then rejects with `signal.reason`; what was ready stays in `finished`. */
   signal?: AbortSignal | undefined;
-  /** Called when an item is ready. What it throws ends the batch. */
+  /** Called when an item is ready. What it throws ends the batch, which rejects with it. */
   onProgress?: ((progress: BatchProgress) => void) | undefined;
 }
 

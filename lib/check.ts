@@ -104,14 +104,9 @@ export function checkFunction<T>(name: string, value: T): T {
   return value;
 }
 
-/** A callback of the caller. What it throws becomes an `InvalidArgumentError` with that as its cause. */
-export function checkCallback<A extends unknown[]>(
-  name: string,
-  value: ((...args: A) => void) | undefined,
-): ((...args: A) => void) | undefined {
-  if (value === undefined) return undefined;
-  checkFunction(name, value);
-  return (...args) => reading(`${name} threw`, () => value(...args));
+/** A callback of the caller, which may be missing. What it throws is the caller's own and comes back as it is. */
+export function checkCallback<T>(name: string, value: T | undefined): T | undefined {
+  return value === undefined ? undefined : checkFunction(name, value);
 }
 
 /** An instance of a class; `what` says which, with its article. */

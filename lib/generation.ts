@@ -16,7 +16,7 @@ export interface GenerationControl {
 export interface GenerationOptions {
   /** Ends the generation, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
-  /** Called with each piece; a generation with it needs no reader. What it throws ends the generation. */
+  /** Called with each piece; a generation with it needs no reader. What it throws ends it, which rejects with it. */
   onToken?: ((text: string) => void) | undefined;
   /** Milliseconds from the call, after which it rejects with `TimeoutError`. Default: none */
   timeout?: number | undefined;

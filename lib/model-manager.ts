@@ -2,7 +2,7 @@
 
 import { checkCallback, checkInstance, checkOptions, checkSignal } from './check.js';
 import { Config } from './config.js';
-import { CancelledError, ModelNotLoadedError, toBllossomError } from './errors.js';
+import { CancelledError, ModelNotLoadedError } from './errors.js';
 import { locateModel } from './model-path.js';
 import type { NativeLoadOptions, NativeMemory, NativeModelInfo } from './native/binding.js';
 import { Engine } from './native/engine.js';
@@ -11,7 +11,7 @@ import { imageFetcher } from './net/image-fetcher.js';
 import { Processor } from './processor.js';
 
 export interface LoadModelOptions {
-  /** 0 … 1. What it throws ends the load. */
+  /** 0 … 1. If it throws, `loadModel` returns false and `lastError` is what was thrown. */
   onProgress?: ((value: number) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -175,7 +175,7 @@ export class ModelManager {
       return true;
     } catch (error) {
       engine?.close();
-      this.lastError = loadError(error, options.signal);
+      this.lastError = loadError(error);
       return false;
     }
   }
@@ -189,9 +189,8 @@ export class ModelManager {
   }
 }
 
-/** The signal's own reason where it is an error; a reason of another kind becomes the cause of a `CancelledError`. */
-function loadError(error: unknown, signal: AbortSignal | undefined): Error {
-  if (!signal?.aborted || error !== signal.reason) return toBllossomError(error);
+/** An error; the signal's reason or what a callback threw, where it is none, becomes the cause of one. */
+function loadError(error: unknown): Error {
   return error instanceof Error ? error : new CancelledError('Loading was cancelled', { cause: error });
 }
 

@@ -34,7 +34,7 @@ export interface ConversionOptions {
   intermediates?: IntermediateStates | undefined;
   /** Threads that convert; 0 (default): all of the machine. */
   threads?: number | undefined;
-  /** What it throws ends the conversion. */
+  /** What it throws ends the conversion, which rejects with it. */
   onProgress?: ((progress: ConversionProgress) => void) | undefined;
   /** Stops the conversion between two pieces of a tensor. */
   signal?: AbortSignal | undefined;

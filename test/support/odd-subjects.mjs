@@ -14,8 +14,8 @@ import { THROWN } from './odd-values.mjs';
  * @property {boolean} [inside] odd values are put only inside the arguments, not in place of them
  */
 
-/** What the caller's own function throws, or the reason that the caller gave, comes back as it is. */
-const allowsOwn = (error, value) =>
+/** What the caller's own function throws comes back as it is. */
+export const allowsOwn = (error, value) =>
   error === value || error === THROWN || (typeof value === 'function' && error instanceof TypeError);
 
 /** A method that does not need a state of its own. */

@@ -3,7 +3,7 @@
 //
 // node odd-values-child.mjs URL_OF_THE_LIBRARY '{"model": …, "image": …, "checkpoint": …, "config": …}' [ONLY]
 
-import { subjects } from './odd-subjects.mjs';
+import { allowsOwn, subjects } from './odd-subjects.mjs';
 import { NEVER_SETTLES, ODD_VALUES, THROWING_GETTER } from './odd-values.mjs';
 
 const LIMIT_MS = 5000;
@@ -89,15 +89,18 @@ function within(ms, work) {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
+/** Options that are functions of the caller. */
+const CALLBACKS = ['onToken', 'onProgress', 'onPiece'];
+
 /** "resolved", the code of a typed error, or what is wrong. */
-async function outcome({ call, allows }, args, value) {
+async function outcome({ call, allows }, args, value, path = []) {
   try {
     const result = call(...args);
     // A value that is a thenable itself is not waited for: it may never settle, and is not ours.
     if (result !== value) await result;
     return 'resolved';
   } catch (error) {
-    if (allows?.(error, value)) return "the caller's own";
+    if ((CALLBACKS.includes(path.at(-1)) ? allowsOwn : allows)?.(error, value)) return "the caller's own";
     if (error instanceof api.BllossomError && error.code !== 'ERR_INTERNAL') return error.code;
     return `wrong: ${describe(error)}`;
   }
@@ -142,7 +145,7 @@ for (const [name, subject] of Object.entries(table)) {
       const descriptor = isGetter ? make : { value, enumerable: true, configurable: true, writable: true };
       const start = performance.now();
       const waits = subject.waits === true && kind === NEVER_SETTLES;
-      const work = outcome(subject, replaced(subject.args(), path, descriptor), value);
+      const work = outcome(subject, replaced(subject.args(), path, descriptor), value, path);
       const result = await within(waits ? 50 : LIMIT_MS, work);
       const ms = performance.now() - start;
       calls++;

@@ -225,14 +225,14 @@ describe('ending early', () => {
     await expect(collect(generation)).rejects.toThrow('it failed');
   });
 
-  it('a callback that throws fails its own generation with that error as the cause', async () => {
+  it('a callback that throws fails its own generation with that error', async () => {
     const mine = new Error('in the callback');
     const { generation, native } = begin(words(100), {
       onToken: () => {
         throw mine;
       },
     });
-    await expect(generation).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', cause: mine });
+    await expect(generation).rejects.toBe(mine);
     expect(native.calls).toContain('cancel');
   });
 
