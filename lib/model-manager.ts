@@ -46,6 +46,23 @@ export type ModelArchitecture = Pick<
 
 const GB = 1024 ** 3;
 
+/**
+ * Every call works in every state, and none leaves the manager unusable:
+ *
+ * |                           | not loaded, unloaded | loading          | idle      | generating           | unloading        |
+ * | ------------------------- | -------------------- | ---------------- | --------- | -------------------- | ---------------- |
+ * | `loadModel`               | loads                | joins            | true      | true                 | waits, loads     |
+ * | `unloadModel`             | nothing to do        | ends the loading | unloads   | ends the generations | joins            |
+ * | `clearMemory`             | nothing to do        | nothing to do    | clears    | clears what is idle  | nothing to do    |
+ * | `healthCheck`             | false                | false            | true      | true, beside them    | false            |
+ * | `getModelInfo().status`   | "not_loaded"         | "not_loaded"     | "loaded"  | "loaded"             | "not_loaded"     |
+ * | `model`, `processor`, `device` | null            | null             | there     | there                | null             |
+ * | `requireModel`, generators | `ModelNotLoadedError` | `ModelNotLoadedError` | answer | answer, computed together | `ModelNotLoadedError` |
+ * | items of a batch          | that as `error`      | that as `error`  | answer    | answer               | that as `error`  |
+ *
+ * What an unloading ends rejects with `ClosedError`. Of a `processor` that was kept, `applyChatTemplate` and
+ * `prepareImage` go on; `tokenize` and `detokenize` throw `ModelNotLoadedError` and, once it is gone, `ClosedError`.
+ */
 export class ModelManager {
   readonly config: Config;
   /** Why the last `loadModel` returned false. */

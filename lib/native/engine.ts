@@ -10,6 +10,7 @@ import {
   errorFromNative,
   InternalError,
   InvalidArgumentError,
+  ModelNotLoadedError,
   toBllossomError,
 } from '../errors.js';
 import type {
@@ -64,6 +65,8 @@ export class Engine {
   readonly #open = new Map<number, OpenCommand>();
   #nextId = 1;
   #closed = false;
+  /** From the call of `unload` on, and not only when the engine thread has come to it. */
+  #unloaded = false;
 
   constructor(binding: Pick<NativeBinding, 'Engine'>) {
     this.#native = new binding.Engine((events) => {
@@ -76,11 +79,13 @@ export class Engine {
   }
 
   async load(options: NativeLoadOptions, command?: CommandOptions): Promise<NativeModelInfo> {
+    this.#unloaded = false;
     const { settled } = this.#command('load', (id) => this.#native.load(id, options), command);
     return ((await settled) as Extract<NativeEvent, { kind: 'loaded' }>).info;
   }
 
   async unload(): Promise<void> {
+    this.#unloaded = true;
     await this.#command('unload', (id) => this.#native.unload(id)).settled;
   }
 
@@ -126,6 +131,7 @@ export class Engine {
 
   #direct<T>(call: () => T): T {
     if (this.#closed) throw new ClosedError('The engine is closed: load the model again');
+    if (this.#unloaded) throw new ModelNotLoadedError();
     try {
       return call();
     } catch (error) {
