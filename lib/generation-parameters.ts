@@ -153,5 +153,6 @@ export function toNativeSampling(parameters: GenerationParameters, contextSize: 
     presencePenalty,
     penaltyLastN: contextSize,
     seed,
+    logitBias: { tokens: new Int32Array(), values: new Float32Array() },
   };
 }

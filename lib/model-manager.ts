@@ -166,9 +166,12 @@ export class ModelManager {
         sampling: {
           ...{ temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, frequencyPenalty: 0 },
           ...{ presencePenalty: 0, penaltyLastN: 0, seed: 0 },
+          logitBias: { tokens: new Int32Array(), values: new Float32Array() },
         },
         stop: [],
         ignoreEos: true,
+        grammar: null,
+        logprobs: -1,
         credit: 1,
       });
       const { tokens } = await request.done;

@@ -58,6 +58,8 @@ export async function runGeneration(
       sampling: toNativeSampling(parameters, model.info.contextSize),
       stop: parameters.stop,
       ignoreEos: false,
+      grammar: null,
+      logprobs: -1,
       credit: control.connect((pieces) => request?.grant(pieces)),
     },
     {

@@ -84,6 +84,20 @@ static std::vector<image_input> read_images(Napi::Value value) {
     });
 }
 
+static std::vector<logit_bias> read_logit_bias(Napi::Value value) {
+    const Napi::Object o              = read_object(value, "logitBias");
+    const std::vector<int32_t> tokens = read_int32_array(o.Get("tokens"), "logitBias.tokens");
+    const std::vector<float> values   = read_float32_array(o.Get("values"), "logitBias.values");
+    if (tokens.size() != values.size()) {
+        refuse(format("logitBias has %zu tokens, but %zu values", tokens.size(), values.size()));
+    }
+    std::vector<logit_bias> biases;
+    for (size_t i = 0; i < tokens.size(); i++) {
+        biases.push_back({tokens[i], values[i]});
+    }
+    return biases;
+}
+
 static sampling_params read_sampling(Napi::Value value) {
     const Napi::Object o = read_object(value, "sampling");
     sampling_params params;
@@ -96,6 +110,7 @@ static sampling_params read_sampling(Napi::Value value) {
     params.presence_penalty   = float_of(o, "presencePenalty");
     params.penalty_last_n     = int_of(o, "penaltyLastN");
     params.seed               = read_integer<uint32_t>(o.Get("seed"), "seed");
+    params.biases             = read_logit_bias(o.Get("logitBias"));
     check_sampling(params);
     return params;
 }
@@ -109,7 +124,11 @@ generate_request read_generate_request(Napi::Value value) {
     request.sampling   = read_sampling(o.Get("sampling"));
     request.stop       = read_list<std::string>(o.Get("stop"), "stop", read_string);
     request.ignore_eos = bool_of(o, "ignoreEos");
+    request.n_logprobs = count_of(o, "logprobs", -1);
     request.credit     = read_integer<int64_t>(o.Get("credit"), "credit");
+    if (const Napi::Value grammar = o.Get("grammar"); !grammar.IsNull()) {
+        request.grammar = read_string(grammar, "grammar");
+    }
     return request;
 }
 

@@ -114,4 +114,13 @@ inline std::vector<int32_t> read_int32_array(Napi::Value value, const std::strin
     return {numbers.Data(), numbers.Data() + numbers.ElementLength()};
 }
 
+inline std::vector<float> read_float32_array(Napi::Value value, const std::string & what) {
+    if (value.IsEmpty() || !value.IsTypedArray() ||
+        value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) {
+        refuse(what + " must be a Float32Array");
+    }
+    const auto numbers = value.As<Napi::Float32Array>();
+    return {numbers.Data(), numbers.Data() + numbers.ElementLength()};
+}
+
 } // namespace bllossom

@@ -76,6 +76,17 @@ static Napi::Object write_stats(Napi::Env env, const generate_stats & stats) {
     return o;
 }
 
+static Napi::Value write_logprobs(Napi::Env env, const std::optional<token_logprobs> & logprobs) {
+    if (!logprobs) {
+        return env.Null();
+    }
+    Napi::Object o = Napi::Object::New(env);
+    o.Set("chosen", write_array<Napi::Float32Array>(env, logprobs->chosen));
+    o.Set("topTokens", write_array<Napi::Int32Array>(env, logprobs->top_tokens));
+    o.Set("topValues", write_array<Napi::Float32Array>(env, logprobs->top_values));
+    return o;
+}
+
 static Napi::Array write_float_lists(Napi::Env env, const std::vector<std::vector<float>> & lists) {
     Napi::Array array = Napi::Array::New(env, lists.size());
     for (uint32_t i = 0; i < lists.size(); i++) {
@@ -115,6 +126,7 @@ Napi::Object write_event(Napi::Env env, const event & e) {
         o.Set("reason", e.reason == finish_reason::stop ? "stop" : "length");
         o.Set("tokens", write_array<Napi::Int32Array>(env, e.tokens));
         o.Set("stats", write_stats(env, e.stats));
+        o.Set("logprobs", write_logprobs(env, e.logprobs));
         break;
     case event::kind::evaluated:
         kind("evaluated");

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,8 @@ struct event {
     std::string text; // piece; error: the message
     error_code code      = error_code::internal;
     finish_reason reason = finish_reason::stop;
-    std::vector<int32_t> tokens; // done
+    std::vector<int32_t> tokens;            // done
+    std::optional<token_logprobs> logprobs; // done, when asked for: of these tokens
     generate_stats stats;
     std::shared_ptr<const model_info> info;
     std::shared_ptr<const evaluation> result;

@@ -4,11 +4,13 @@
 #include "error.h"
 #include "image-input.h"
 #include "sampler.h"
+#include "token-logprobs.h"
 #include "vocab.h"
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +25,10 @@ struct generate_request {
     int32_t max_tokens = 256;
     sampling_params sampling;
     std::vector<std::string> stop;
-    bool ignore_eos = false;
-    int64_t credit  = 0; // pieces that may be sent before more are granted
+    bool ignore_eos = false;            // go on after a stop token; under a grammar, none is chosen
+    std::optional<std::string> grammar; // GBNF (grammar.h)
+    int32_t n_logprobs = -1; // of every token: -1 none, else its own and so many of the likeliest (token-logprobs.h)
+    int64_t credit     = 0;  // pieces that may be sent before more are granted
 };
 
 /** A teacher-forced run, for tests and measurements. */

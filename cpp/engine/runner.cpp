@@ -10,7 +10,8 @@ namespace bllossom {
 runner::runner(std::shared_ptr<const model> m, std::shared_ptr<const vocab> v, const backend_set & backends,
                const context_options & options, int32_t n_seq_max, emit_function emit, std::function<bool()> is_closing)
     : model_(std::move(m)), vocab_(std::move(v)), emit_(std::move(emit)), is_closing_(std::move(is_closing)),
-      context_(model_, backends, options, [this] { return should_abort(); }), seq_used_(size_t(n_seq_max)) {}
+      context_(model_, backends, options, [this] { return should_abort(); }), grammars_(vocab_),
+      seq_used_(size_t(n_seq_max)) {}
 
 /** Says for a time whose requests are being computed, also when that ends in an exception. */
 class runner::computing_scope {
@@ -66,16 +67,34 @@ std::vector<int32_t> runner::tokenize(const std::vector<prompt_part> & prompt,
     return tokens;
 }
 
-void runner::submit(uint32_t id, generate_request && request, cancel_flag cancelled) {
-    std::vector<int32_t> prompt = tokenize(request.prompt, request.images);
+void runner::check_options(const generate_request & request) const {
     if (request.max_tokens < 1) {
         throw error(error_code::invalid_option, format("maxTokens is %d, but must be at least 1", request.max_tokens));
     }
     if (std::any_of(request.stop.begin(), request.stop.end(), [](const std::string & s) { return s.empty(); })) {
         throw error(error_code::invalid_option, "a stop text is empty");
     }
-    sequences_.push_back(
-        std::make_unique<sequence>(id, std::move(request), std::move(prompt), *vocab_, std::move(cancelled)));
+    const int64_t most = std::min<int64_t>(max_top_logprobs, vocab_->n_logits());
+    if (request.n_logprobs < -1 || request.n_logprobs > most) {
+        throw error(error_code::invalid_option, format("logprobs is %d, but must be from 0 to %lld, or -1 for none",
+                                                       request.n_logprobs, (long long) most));
+    }
+}
+
+void runner::submit(uint32_t id, generate_request && request, cancel_flag cancelled) {
+    std::vector<int32_t> prompt = tokenize(request.prompt, request.images);
+    check_options(request);
+    auto s = std::make_unique<sequence>(id, std::move(request), std::move(prompt), *vocab_, std::move(cancelled));
+    if (const auto & text = s->request().grammar) {
+        s->constrain(grammars_.get(*text), grammars_.trie(), tokens_left(*s));
+    }
+    sequences_.push_back(std::move(s));
+}
+
+/** Tokens that an answer may still have. The last one needs no cell: nothing is computed from it. */
+int64_t runner::tokens_left(const sequence & s) const {
+    return std::min<int64_t>(s.request().max_tokens - s.n_generated(),
+                             context_.options().n_ctx + 1 - int64_t(s.tokens().size()));
 }
 
 void runner::grant(uint32_t id, int64_t pieces) {
@@ -237,11 +256,16 @@ void runner::sample(sequence & s, const float * logits) {
     if (s.state() == phase::prefill) {
         s.move_to(phase::decoding);
     }
-    const int32_t token = s.get_sampler().sample(logits);
-    if (vocab_->is_stop(token) && !s.request().ignore_eos) {
+    if (s.is_exhausted()) { // a grammar of the empty text alone
         finish(s, finish_reason::stop);
         return;
     }
+    const int32_t token = s.sample(logits);
+    if (token == sampler::no_token || (vocab_->is_stop(token) && !s.request().ignore_eos)) {
+        finish(s, finish_reason::stop);
+        return;
+    }
+    s.note_logprobs(token, logits);
     const std::string text = s.append(token, vocab_->piece(token));
     if (!text.empty()) {
         event e{};
@@ -251,9 +275,9 @@ void runner::sample(sequence & s, const float * logits) {
         emit_(std::move(e));
         s.spend_credit();
     }
-    if (s.stop_text_found()) {
+    if (s.stop_text_found() || s.is_exhausted()) {
         finish(s, finish_reason::stop);
-    } else if (s.n_generated() == s.request().max_tokens || int64_t(s.tokens().size()) > context_.options().n_ctx) {
+    } else if (tokens_left(s) <= 0) {
         finish(s, finish_reason::length);
     }
 }
@@ -275,6 +299,8 @@ void runner::finish(sequence & s, finish_reason reason) {
     e.reason = reason;
     e.tokens = s.generated();
     e.stats  = s.stats();
+
+    e.logprobs = s.take_logprobs();
     release(s);
     s.move_to(phase::done);
     emit_(std::move(e));

@@ -4,6 +4,7 @@
 
 #include "context.h"
 #include "event.h"
+#include "grammar-cache.h"
 #include "scheduler.h"
 #include "sequence.h"
 
@@ -42,6 +43,8 @@ class runner {
 
     std::vector<int32_t> tokenize(const std::vector<prompt_part> & prompt,
                                   const std::vector<image_input> & images) const;
+    void check_options(const generate_request & request) const;
+    int64_t tokens_left(const sequence & s) const;
     int64_t cells_needed(const sequence & s) const;
 
     void settle_cancelled();
@@ -63,6 +66,7 @@ class runner {
     emit_function emit_;
     std::function<bool()> is_closing_;
     context context_;
+    grammar_cache grammars_;
     std::vector<bool> seq_used_;                       // [n_seq_max]
     std::vector<std::unique_ptr<sequence>> sequences_; // in the order of arrival
     std::vector<const std::atomic<bool> *> computing_; // cancel flags of the requests in the running graph

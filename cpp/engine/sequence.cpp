@@ -7,8 +7,11 @@ namespace bllossom {
 sequence::sequence(uint32_t id, generate_request && request, std::vector<int32_t> && prompt, const vocab & v,
                    cancel_flag cancelled)
     : id_(id), request_(std::move(request)), tokens_(std::move(prompt)), n_prompt_(int32_t(tokens_.size())),
-      cancelled_(std::move(cancelled)), sampler_(v, request_.sampling), credit_(request_.credit),
-      stop_text_(request_.stop) {
+      cancelled_(std::move(cancelled)), n_vocab_(v.n_logits()), sampler_(v, request_.sampling),
+      credit_(request_.credit), stop_text_(request_.stop) {
+    if (request_.n_logprobs >= 0) {
+        logprobs_.emplace();
+    }
     for (const int32_t token : tokens_) {
         sampler_.accept(token);
     }
@@ -46,13 +49,35 @@ void sequence::move_to(phase next) {
     state_ = next;
 }
 
+void sequence::constrain(std::shared_ptr<const grammar> g, std::shared_ptr<const token_trie> trie, int64_t n_left) {
+    constraint_ = std::make_unique<token_constraint>(std::move(g), std::move(trie), sampler_.forbidden(), n_left,
+                                                     /*may_stop*/ !request_.ignore_eos);
+}
+
+int32_t sequence::sample(const float * logits) {
+    const int32_t token = sampler_.sample(logits, constraint_.get());
+    if (token == sampler::no_token && !constraint_->may_end()) {
+        throw error(error_code::internal, "the grammar allows no token, but the answer is not complete");
+    }
+    return token;
+}
+
 std::string sequence::append(int32_t token, const std::string & text) {
     last_token_ = clock::now();
+    if (constraint_) {
+        constraint_->accept(token);
+    }
     if (n_generated() == 0) {
         first_token_ = last_token_;
     }
     tokens_.push_back(token);
     return stop_text_.push(utf8_hold_.push(text));
+}
+
+void sequence::note_logprobs(int32_t token, const float * logits) {
+    if (logprobs_) {
+        logprobs_->add(token, logits, n_vocab_, request_.n_logprobs);
+    }
 }
 
 std::string sequence::finish_text() {

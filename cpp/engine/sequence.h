@@ -8,6 +8,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,15 +34,28 @@ class sequence {
     int32_t n_generated() const { return int32_t(tokens_.size()) - n_prompt_; }
     std::vector<int32_t> generated() const { return {tokens_.begin() + n_prompt_, tokens_.end()}; }
     const std::atomic<bool> & cancelled() const { return *cancelled_; }
-    sampler & get_sampler() { return sampler_; }
-
     phase state() const { return state_; }
 
     /** The only place where the state changes; a move that the table does not list is a fault of ours and throws. */
     void move_to(phase next);
 
-    /** Takes in a sampled token and returns the text that can be sent now. `text` is the token's piece. */
+    /**
+     * Puts the answer under a grammar; it is complete after at most n_left tokens. Throws error{invalid_option} where
+     * that cannot be.
+     */
+    void constrain(std::shared_ptr<const grammar> g, std::shared_ptr<const token_trie> trie, int64_t n_left);
+
+    /** Whether the grammar allows nothing more. */
+    bool is_exhausted() const { return constraint_ && constraint_->is_exhausted(); }
+
+    /** Chooses the next token from logits [n_vocab]; sampler::no_token when only the end can follow. Throws. */
+    int32_t sample(const float * logits);
+
+    /** Takes in that token and returns the text that can be sent now. `text` is the token's piece. */
     std::string append(int32_t token, const std::string & text);
+
+    /** Takes down the token's log-probabilities where they were asked for. */
+    void note_logprobs(int32_t token, const float * logits);
 
     /** Text still held back at the end of the generation. */
     std::string finish_text();
@@ -52,6 +67,9 @@ class sequence {
     void grant(int64_t pieces);
 
     generate_stats stats() const;
+
+    /** Of the generated tokens; none when none were asked for. Moves them out. */
+    std::optional<token_logprobs> take_logprobs() { return std::move(logprobs_); }
 
     // Places in the caches, managed by the runner.
     int32_t seq    = -1;        // number in the self cache; -1 before admission
@@ -67,7 +85,10 @@ class sequence {
     std::vector<int32_t> tokens_;
     int32_t n_prompt_;
     cancel_flag cancelled_;
+    int64_t n_vocab_;
     sampler sampler_;
+    std::unique_ptr<token_constraint> constraint_;
+    std::optional<token_logprobs> logprobs_;
     phase state_    = phase::queued;
     int64_t credit_ = 0;
     utf8_hold utf8_hold_;

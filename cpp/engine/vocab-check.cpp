@@ -2,6 +2,7 @@
 
 #include "error.h"
 #include "gguf-file.h"
+#include "utf8.h"
 
 #include <string>
 #include <string_view>
@@ -12,40 +13,22 @@ namespace bllossom {
 
 namespace {
 
-constexpr size_t max_tokens            = 1 << 20;
-constexpr size_t max_token_bytes       = 1024;
-constexpr size_t max_merge_bytes       = 2048;
-constexpr size_t max_template_bytes    = 1 << 20;
-constexpr size_t max_stop_tokens       = 256;
-constexpr int32_t min_token_type       = 1; // normal
-constexpr int32_t max_token_type       = 5; // unused; libllama takes the text of type 6 (byte) for "<0xNN>" unseen
-constexpr uint32_t smallest_of_size[5] = {0, 0, 0x80, 0x800, 0x10000};
+constexpr size_t max_tokens         = 1 << 20;
+constexpr size_t max_token_bytes    = 1024;
+constexpr size_t max_merge_bytes    = 2048;
+constexpr size_t max_template_bytes = 1 << 20;
+constexpr size_t max_stop_tokens    = 256;
+constexpr int32_t min_token_type    = 1; // normal
+constexpr int32_t max_token_type    = 5; // unused; libllama takes the text of type 6 (byte) for "<0xNN>" unseen
 
-/** Bytes of the UTF-8 sequence that begins with this byte; 0 for a byte that begins none. */
-size_t sequence_size(unsigned char first) {
-    return first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-}
-
-/** No stray, missing or overlong bytes, no surrogates, nothing over U+10FFFF, no NUL. */
+/** UTF-8 without NUL. */
 bool is_text(std::string_view bytes) {
     for (size_t i = 0; i < bytes.size();) {
-        const auto first  = static_cast<unsigned char>(bytes[i]);
-        const size_t size = sequence_size(first);
-        if (first == 0 || size == 0 || size > bytes.size() - i) {
+        const utf8_character next = read_utf8(bytes.substr(i));
+        if (next.n_bytes == 0 || next.code == 0) {
             return false;
         }
-        uint32_t code = size == 1 ? first : first & (0x7fu >> size);
-        for (size_t k = 1; k < size; k++) {
-            const auto next = static_cast<unsigned char>(bytes[i + k]);
-            if ((next & 0xc0) != 0x80) {
-                return false;
-            }
-            code = code << 6 | (next & 0x3fu);
-        }
-        if (code < smallest_of_size[size] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
-            return false;
-        }
-        i += size;
+        i += next.n_bytes;
     }
     return true;
 }

@@ -143,6 +143,8 @@ export interface NativeSampling {
   penaltyLastN: number;
   /** u32 */
   seed: number;
+  /** Added to the logits of these tokens: -100 … 100, or -Infinity for never. */
+  logitBias: { tokens: Int32Array; values: Float32Array };
 }
 
 export interface NativeRequest {
@@ -153,8 +155,12 @@ export interface NativeRequest {
   sampling: NativeSampling;
   /** Texts that end the generation; not part of the output. */
   stop: string[];
-  /** Go on after a stop token (benchmarks, parity). */
+  /** Go on after a stop token (benchmarks, parity); under a grammar none is chosen. */
   ignoreEos: boolean;
+  /** GBNF. The answer is a text of it, complete also when `maxTokens` or the context ends it. */
+  grammar: string | null;
+  /** Log-probabilities of every token: -1 none, else its own and those of so many of the likeliest (at most 20). */
+  logprobs: number;
   /** Pieces that may be sent before `grant` is called; the request parks when they are used up. */
   credit: number;
 }
@@ -172,6 +178,15 @@ export interface NativeStats {
   timeToFirstToken: number;
 }
 
+/** Log softmax of the model's own logits, before bias, penalties, temperature and grammar. */
+export interface NativeLogprobs {
+  /** [tokens] */
+  chosen: Float32Array;
+  /** [tokens][top], the likeliest first. */
+  topTokens: Int32Array;
+  topValues: Float32Array;
+}
+
 export type FinishReason = 'stop' | 'length';
 
 /** Everything the engine says, in order. `id` is the one the command was given. Exactly one of the last three settles it. */
@@ -179,7 +194,14 @@ export type NativeEvent =
   | { kind: 'progress'; id: number; value: number }
   | { kind: 'piece'; id: number; text: string }
   | { kind: 'loaded'; id: number; info: NativeModelInfo }
-  | { kind: 'done'; id: number; reason: FinishReason; tokens: Int32Array; stats: NativeStats }
+  | {
+      kind: 'done';
+      id: number;
+      reason: FinishReason;
+      tokens: Int32Array;
+      stats: NativeStats;
+      logprobs: NativeLogprobs | null;
+    }
   | { kind: 'evaluated'; id: number; result: NativeEvaluation }
   | { kind: 'ok'; id: number }
   | { kind: 'error'; id: number; code: string; message: string };

@@ -21,6 +21,7 @@ import type {
   NativeEvaluation,
   NativeEvent,
   NativeLoadOptions,
+  NativeLogprobs,
   NativeMemory,
   NativeModelInfo,
   NativePromptPart,
@@ -32,6 +33,7 @@ export interface EngineDone {
   reason: FinishReason;
   tokens: Int32Array;
   stats: NativeStats;
+  logprobs: NativeLogprobs | null;
 }
 
 /** A running generation. */

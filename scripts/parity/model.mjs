@@ -15,6 +15,7 @@ const GREEDY = {
   presencePenalty: 0,
   penaltyLastN: 0,
   seed: 0,
+  logitBias: { tokens: new Int32Array(), values: new Float32Array() },
 };
 
 /** Converts a golden folder's checkpoint and returns the file. */
@@ -57,6 +58,8 @@ export async function openModel(file, { rowMode, kvType }) {
         sampling: GREEDY,
         stop: [],
         ignoreEos: true,
+        grammar: null,
+        logprobs: -1,
         credit: maxTokens,
       };
       return (await engine.generate(request).done).tokens;

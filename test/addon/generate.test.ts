@@ -9,7 +9,7 @@ import { ModelManager } from '../../lib/model-manager.js';
 import { loadNative } from '../../lib/native/load.js';
 import { TextGenerator } from '../../lib/text-generator.js';
 import { VisionGenerator } from '../../lib/vision-generator.js';
-import { endless, loadedManager, ROOT, temporaryFolder, tinyImages, tinyModel } from '../support/model.js';
+import { endless, GREEDY, loadedManager, ROOT, temporaryFolder, tinyImages, tinyModel } from '../support/model.js';
 
 let manager: ModelManager;
 let text: TextGenerator;
@@ -301,10 +301,7 @@ describe('back-pressure', () => {
     const parked = engine.generate(
       {
         ...{ prompt: [{ text: 'hello' }], images: [], maxTokens: 100, stop: [], ignoreEos: true, credit: 8 },
-        sampling: {
-          ...{ temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, frequencyPenalty: 0 },
-          ...{ presencePenalty: 0, penaltyLastN: 0, seed: 0 },
-        },
+        ...{ sampling: GREEDY, grammar: null, logprobs: -1 },
       },
       { onPiece: () => pieces++ },
     );

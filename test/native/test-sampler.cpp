@@ -6,6 +6,7 @@
 #include "sampler.h"
 #include "support/temp-dir.h"
 #include "support/tiny-model.h"
+#include "token-logprobs.h"
 
 #include <algorithm>
 #include <cmath>
@@ -232,6 +233,68 @@ void the_image_token_is_accepted() {
     CHECK(after({words().image_token_id(), 0}, params, few_logits({3.0f, 2.5f})) == 1);
 }
 
+// --- bias ----------------------------------------------------------------------------------------------------------
+
+void a_bias_moves_a_logit_before_the_penalties() {
+    const floats logits = few_logits({3.0f, 2.0f, 1.0f});
+    const auto biased   = [&](std::vector<logit_bias> biases) {
+        return draw(with([&](auto & p) { p.biases = biases; }), logits, 1)[0];
+    };
+    CHECK(biased({{1, 0.5f}}) == 0 && biased({{1, 1.5f}}) == 1 && biased({{0, -1.5f}}) == 1);
+    CHECK(biased({{0, -INFINITY}}) == 1 && biased({{0, -INFINITY}, {1, -INFINITY}}) == 2);
+    CHECK(biased({{262, 100.0f}}) == 0 && biased({{2, 100.0f}}) == 2);
+    CHECK(biased({{2, 1.2f}, {2, 1.2f}}) == 2);        // they add up
+    CHECK(biased({{0, 100.0f}, {0, -INFINITY}}) == 1); // never stays never
+    const auto penalised = with([](auto & p) {
+        p.repetition_penalty = 2.0f, p.penalty_last_n = 8, p.biases = {{0, 2.0f}};
+    });
+    CHECK(after({0}, penalised, few_logits({3.0f, 2.4f})) == 0); // (3 + 2) / 2, not 3 / 2 + 2
+    CHECK(after({0}, penalised, few_logits({3.0f, 2.6f})) == 1);
+}
+
+void a_forbidden_token_is_never_drawn() {
+    const floats logits(n_vocab, 0.0f);
+    const auto params = with([](auto & p) {
+        p.temperature = 100, p.seed = 9;
+        for (int32_t token = 0; token < int32_t(n_vocab); token++) {
+            if (token != 7 && token != 250) {
+                p.biases.push_back({token, -INFINITY});
+            }
+        }
+    });
+    const auto tokens = draw(params, logits, 500);
+    CHECK(std::count(tokens.begin(), tokens.end(), 7) > 150 && std::count(tokens.begin(), tokens.end(), 250) > 150);
+    CHECK(std::count(tokens.begin(), tokens.end(), 7) + std::count(tokens.begin(), tokens.end(), 250) == 500);
+}
+
+// --- log-probabilities ---------------------------------------------------------------------------------------------
+
+void log_probabilities_are_the_log_softmax_of_the_logits() {
+    for (uint32_t seed = 0; seed < 20; seed++) {
+        const floats logits = random_logits(seed);
+        token_logprobs all;
+        all.add(5, logits.data(), n_vocab, int32_t(n_vocab));
+        double sum = 0;
+        for (size_t i = 0; i < n_vocab; i++) {
+            sum += std::exp(double(all.top_values[i]));
+            const auto id = size_t(all.top_tokens[i]);
+            CHECK(std::abs(double(all.top_values[i]) - all.chosen[0] - (double(logits[id]) - logits[5])) < 1e-4);
+            CHECK(i == 0 || logits[size_t(all.top_tokens[i - 1])] > logits[id] ||
+                  (logits[size_t(all.top_tokens[i - 1])] == logits[id] && all.top_tokens[i - 1] < all.top_tokens[i]));
+        }
+        CHECK(std::abs(sum - 1) < 1e-4);
+        token_logprobs some;
+        some.add(5, logits.data(), n_vocab, 3);
+        some.add(6, logits.data(), n_vocab, 3);
+        CHECK(some.chosen.size() == 2 && some.chosen[0] == all.chosen[0] && some.top_tokens.size() == 6);
+        CHECK(std::equal(some.top_tokens.begin(), some.top_tokens.begin() + 3, all.top_tokens.begin()));
+    }
+    token_logprobs none;
+    const float huge = std::numeric_limits<float>::max();
+    none.add(1, few_logits({0, huge, -huge}).data(), n_vocab, 0);
+    CHECK(none.chosen[0] == 0 && none.top_tokens.empty() && none.top_values.empty());
+}
+
 // --- misuse --------------------------------------------------------------------------------------------------------
 
 void logits_that_are_not_finite_are_refused() {
@@ -280,6 +343,17 @@ void parameters_outside_their_ranges_are_refused() {
     CHECK(refused("topK", [](auto & p) { p.top_k = -1; }));
     CHECK(refused("penaltyLastN", [](auto & p) { p.penalty_last_n = -1; }));
     CHECK(refused("penaltyLastN", [](auto & p) { p.penalty_last_n = INT32_MAX; })); // 8 GiB of places
+    for (const float value : {-100.1f, 100.1f, nan, INFINITY}) {
+        CHECK(refused("logitBias", [&](auto & p) { p.biases = {{0, value}}; }));
+    }
+    for (const int32_t token : {-1, int32_t(n_vocab), INT32_MAX, INT32_MIN}) {
+        CHECK(refused("logitBias", [&](auto & p) { p.biases = {{token, 1.0f}}; }));
+    }
+    CHECK(refused("logitBias forbids all", [](auto & p) {
+        for (int32_t token = 0; token < int32_t(n_vocab); token++) {
+            p.biases.push_back({token, -INFINITY});
+        }
+    }));
     const auto extremes = with([](auto & p) {
         p.temperature = 100, p.top_k = INT32_MAX, p.min_p = 0.999f, p.repetition_penalty = 100,
         p.frequency_penalty = -100;
@@ -299,6 +373,9 @@ int main() {
     penalties_are_by_definition();
     penalties_look_back_only_so_far();
     the_image_token_is_accepted();
+    a_bias_moves_a_logit_before_the_penalties();
+    a_forbidden_token_is_never_drawn();
+    log_probabilities_are_the_log_softmax_of_the_logits();
     logits_that_are_not_finite_are_refused();
     parameters_outside_their_ranges_are_refused();
     return check::summary();

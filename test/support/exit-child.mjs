@@ -13,6 +13,7 @@ const options = {
 const sampling = {
   ...{ temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, frequencyPenalty: 0 },
   ...{ presencePenalty: 0, penaltyLastN: 0, seed: 0 },
+  logitBias: { tokens: new Int32Array(), values: new Float32Array() },
 };
 const controller = new AbortController();
 const { signal } = controller;
@@ -22,7 +23,17 @@ const expectAbort = (error) => {
 
 function generate(images, onPiece) {
   const prompt = images.length ? [{ special: '<|image|>' }, { text: 'hello' }] : [{ text: 'hello' }];
-  const request = { prompt, images, maxTokens: 4000, sampling, stop: [], ignoreEos: true, credit: 1e6 };
+  const request = {
+    prompt,
+    images,
+    maxTokens: 4000,
+    sampling,
+    stop: [],
+    ignoreEos: true,
+    grammar: null,
+    logprobs: -1,
+    credit: 1e6,
+  };
   engine.generate(request, { signal, onPiece }).done.catch(expectAbort);
 }
 

@@ -18,6 +18,7 @@ const engine = new Engine(binding);
 const sampling = {
   ...{ temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, frequencyPenalty: 0 },
   ...{ presencePenalty: 0, penaltyLastN: 0, seed: 0 },
+  logitBias: { tokens: new Int32Array(), values: new Float32Array() },
 };
 
 const outcomeOf = (error) => {
@@ -34,7 +35,17 @@ async function run(path) {
     });
     const { width, height, ...tiles } = await prepareImage(image, info, binding.tileImage);
     const prompt = [{ special: info.imageToken }, { text: 'hello' }];
-    const request = { prompt, images: [tiles], maxTokens: 3, sampling, stop: [], ignoreEos: true, credit: 4 };
+    const request = {
+      prompt,
+      images: [tiles],
+      maxTokens: 3,
+      sampling,
+      stop: [],
+      ignoreEos: true,
+      grammar: null,
+      logprobs: -1,
+      credit: 4,
+    };
     const { tokens } = await engine.generate(request).done;
     return `ran ${tokens}`;
   } catch (error) {

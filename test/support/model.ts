@@ -67,6 +67,7 @@ export const loadOptions = (path: string): NativeLoadOptions => ({
 export const GREEDY = {
   ...{ temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, frequencyPenalty: 0 },
   ...{ presencePenalty: 0, penaltyLastN: 0, seed: 0 },
+  logitBias: { tokens: new Int32Array(), values: new Float32Array() },
 };
 
 export interface Endless extends GenerationOptions {
@@ -82,7 +83,10 @@ export function endless({ engine, prompt = [{ text: 'hello' }], images = [], max
     let request: EngineRequest | undefined;
     const credit = control.connect((pieces) => request?.grant(pieces));
     const native = { prompt, images, maxTokens, sampling: GREEDY, stop: [], ignoreEos: true, credit };
-    request = engine.generate(native, { signal: control.signal, onPiece: control.onPiece });
+    request = engine.generate(
+      { ...native, grammar: null, logprobs: -1 },
+      { signal: control.signal, onPiece: control.onPiece },
+    );
     return request.done;
   }, options);
 }

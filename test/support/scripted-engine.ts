@@ -78,7 +78,7 @@ export class ScriptedNative implements NativeEngine {
         this.running.delete(id);
         const stats = { ...STATS, generatedTokens: run.sent };
         const reason = text === undefined ? 'stop' : 'length';
-        this.emit([{ kind: 'done', id, reason, tokens: new Int32Array(run.sent), stats }]);
+        this.emit([{ kind: 'done', id, reason, tokens: new Int32Array(run.sent), stats, logprobs: null }]);
       } else if (run.credit > 0) {
         run.credit--;
         run.sent++;
