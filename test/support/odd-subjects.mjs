@@ -114,9 +114,11 @@ export function subjects({ api, files, manager, loadedManager }) {
     sampling: {
       ...{ temperature: 0.5, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, frequencyPenalty: 0 },
       ...{ presencePenalty: 0, penaltyLastN: 0, seed: 0 },
+      logitBias: { tokens: Int32Array.of(1), values: Float32Array.of(1) },
     },
     stop: ['x'],
-    ignoreEos: true,
+    ...{ grammar: 'root ::= [a-z]+', logprobs: 1 },
+    ignoreEos: false,
     credit: 10,
   });
   const command = () => ({ signal: new AbortController().signal, onPiece() {}, onProgress() {} });
