@@ -44,6 +44,16 @@ export interface SamplingOptions {
   seed?: number | undefined;
   /** Texts that end the generation; not part of the response. */
   stop?: string | readonly string[] | undefined;
+  /**
+   * Added to the logits of tokens, by their ids: -100 … 100, or `-Infinity` for never. Ids are what
+   * `manager.processor.tokenize` gives.
+   */
+  logitBias?: Readonly<Record<number, number>> | undefined;
+  /**
+   * Log-probabilities in the result: true for those of the tokens that were chosen, a number for those of so many of the
+   * likeliest (at most 20) besides. Default: false
+   */
+  logprobs?: boolean | number | undefined;
 }
 
 export interface GenerateOptions extends SamplingOptions, GenerationOptions {
@@ -65,9 +75,12 @@ export interface GenerationParameters {
   presencePenalty: number;
   seed: number;
   stop: string[];
+  logitBias: Record<number, number>;
+  logprobs: boolean | number;
 }
 
 const MAX_U32 = 0xffff_ffff;
+const BIAS: NumberRange = { min: -100, max: 100 };
 const STOP_LIMITS = { texts: 16, characters: 256 };
 const RANGES = {
   temperature: { min: 0, max: 2 },
@@ -93,7 +106,18 @@ export function beginGeneration<O extends GenerationOptions, R>(
 
 export const GENERATE_KEYS = [
   ...['maxTokens', 'temperature', 'doSample', 'topP', 'topK', 'minP', 'repetitionPenalty', 'frequencyPenalty'],
-  ...['presencePenalty', 'seed', 'stop', 'signal', 'onToken', 'timeout', 'systemMessage', 'dateString'],
+  ...[
+    'presencePenalty',
+    'seed',
+    'stop',
+    'logitBias',
+    'logprobs',
+    'signal',
+    'onToken',
+    'timeout',
+    'systemMessage',
+    'dateString',
+  ],
 ];
 
 /**
@@ -123,6 +147,8 @@ export function resolveParameters(
     presencePenalty: number('presencePenalty', 0),
     seed: checkInteger('seed', given.seed ?? randomInt(MAX_U32 + 1), { min: 0, max: MAX_U32 }),
     stop: checkStop(given.stop),
+    logitBias: checkLogitBias(given.logitBias),
+    logprobs: checkLogprobs(given.logprobs),
   };
   return { parameters, given };
 }
@@ -139,10 +165,33 @@ function checkStop(stop: GenerateOptions['stop']): string[] {
   return texts;
 }
 
+function checkLogitBias(bias: GenerateOptions['logitBias']): Record<number, number> {
+  const entries = Object.entries(readOptions('logitBias', bias)).map(
+    ([token, value]: [string, unknown]): [number, number] => {
+      if (!/^\d{1,9}$/.test(token)) fail('logitBias', 'token ids as keys', token);
+      const number = value === Number.NEGATIVE_INFINITY ? value : checkNumber(`logitBias[${token}]`, value, BIAS);
+      return [Number(token), number as number];
+    },
+  );
+  return Object.fromEntries(entries);
+}
+
+function checkLogprobs(logprobs: GenerateOptions['logprobs']): boolean | number {
+  if (logprobs === undefined || typeof logprobs === 'boolean') return logprobs ?? false;
+  return checkInteger('logprobs', logprobs, { min: 0, max: 20 });
+}
+
+/** What the engine takes for `logprobs`: -1 none, else so many alternatives. */
+export function toNativeLogprobs(logprobs: boolean | number): number {
+  if (typeof logprobs === 'number') return logprobs;
+  return logprobs ? 0 : -1;
+}
+
 /** @param contextSize how far the penalties look back */
 export function toNativeSampling(parameters: GenerationParameters, contextSize: number): NativeSampling {
   const { temperature, doSample, topK, topP, minP, repetitionPenalty, frequencyPenalty, presencePenalty, seed } =
     parameters;
+  const { logitBias } = parameters;
   return {
     temperature: doSample ? temperature : 0,
     topK,
@@ -153,6 +202,9 @@ export function toNativeSampling(parameters: GenerationParameters, contextSize: 
     presencePenalty,
     penaltyLastN: contextSize,
     seed,
-    logitBias: { tokens: new Int32Array(), values: new Float32Array() },
+    logitBias: {
+      tokens: Int32Array.from(Object.keys(logitBias), Number),
+      values: Float32Array.from(Object.values(logitBias)),
+    },
   };
 }

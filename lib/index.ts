@@ -59,7 +59,7 @@ export {
 } from './model-manager.js';
 export type { FinishReason, NativeSystemInfo as SystemInfo } from './native/binding.js';
 export type { PrepareImageOptions, Processor } from './processor.js';
-export type { GenerationResult } from './run-generation.js';
+export type { GenerationResult, LogProbability, TokenLogprob } from './run-generation.js';
 export { type BatchGenerateOptions, TextGenerator } from './text-generator.js';
 export {
   type BatchAnalyzeOptions,

@@ -1,9 +1,9 @@
 /** Runs one prepared prompt on the engine and measures it. */
 
 import type { GenerationControl } from './generation.js';
-import { type GenerationParameters, toNativeSampling } from './generation-parameters.js';
+import { type GenerationParameters, toNativeLogprobs, toNativeSampling } from './generation-parameters.js';
 import type { LoadedModel } from './model-manager.js';
-import type { FinishReason, NativeImage, NativePromptPart } from './native/binding.js';
+import type { FinishReason, NativeImage, NativeLogprobs, NativePromptPart } from './native/binding.js';
 import type { EngineRequest } from './native/engine.js';
 import { promptText } from './processor.js';
 
@@ -30,7 +30,24 @@ export interface GenerationResult {
   /** "stop": the model or a stop text ended it; "length": `maxTokens` or the context did. */
   finishReason: FinishReason;
   seed: number;
+  /** Of each output token; null unless the option `logprobs` asks for them. */
+  logprobs: TokenLogprob[] | null;
   parameters: GenerationParameters;
+}
+
+/** A natural logarithm of a probability under the model's own distribution, before bias, penalties and temperature. */
+export interface LogProbability {
+  /** Token id. */
+  id: number;
+  /** Its text; U+FFFD for part of a character. */
+  token: string;
+  logprob: number;
+}
+
+/** A chosen token. */
+export interface TokenLogprob extends LogProbability {
+  /** The likeliest tokens in its place, best first, as many as `logprobs` says. */
+  top: LogProbability[];
 }
 
 export interface Job {
@@ -59,7 +76,7 @@ export async function runGeneration(
       stop: parameters.stop,
       ignoreEos: false,
       grammar: null,
-      logprobs: -1,
+      logprobs: toNativeLogprobs(parameters.logprobs),
       credit: control.connect((pieces) => request?.grant(pieces)),
     },
     {
@@ -70,7 +87,7 @@ export async function runGeneration(
       },
     },
   );
-  const { reason, stats } = await request.done;
+  const { reason, stats, tokens, logprobs } = await request.done;
   const generationTime = (performance.now() - start) / 1000;
   const text = response.join('');
   return {
@@ -89,10 +106,31 @@ export async function runGeneration(
     imageSizes: [],
     finishReason: reason,
     seed: parameters.seed,
+    logprobs: logprobs && readLogprobs(model, tokens, logprobs),
     parameters,
   };
 }
 
 function rate(count: number, seconds: number): number {
   return seconds > 0 ? count / seconds : 0;
+}
+
+function readLogprobs(
+  model: LoadedModel,
+  tokens: Int32Array,
+  { chosen, topTokens, topValues }: NativeLogprobs,
+): TokenLogprob[] {
+  const entry = (id: number, logprob: number): LogProbability => ({
+    id,
+    token: model.engine.detokenize(Int32Array.of(id)),
+    logprob,
+  });
+  const width = topTokens.length / Math.max(tokens.length, 1);
+  return Array.from(tokens, (id, i) => {
+    const values = topValues.subarray(i * width, (i + 1) * width);
+    const top = Array.from(topTokens.subarray(i * width, (i + 1) * width), (other, j) =>
+      entry(other, values[j] as number),
+    );
+    return { ...entry(id, chosen[i] as number), top };
+  });
 }

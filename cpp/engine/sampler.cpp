@@ -163,6 +163,13 @@ template <typename F> static void keep(llama_token_data_array & array, F && allo
     array.size      = size_t(std::remove_if(array.data, array.data + array.size, gone) - array.data);
 }
 
+/** Whether nothing is left, or nothing whose share of what the filters left is more than rounding. */
+static bool has_vanished(const llama_token_data_array & array) {
+    constexpr float negligible = -1e4f; // exp() of less is 0 many times over; the largest logit was 0
+    return std::all_of(array.data, array.data + array.size,
+                       [](const llama_token_data & c) { return c.logit < negligible; });
+}
+
 /**
  * A second draw, among those candidates that are allowed, after the first one was refused. Both together draw as from
  * the allowed candidates in the first place: with A for their share, an allowed token of share p is drawn with
@@ -176,7 +183,7 @@ int32_t sampler::draw_allowed(const float * logits, llama_token_data_array & arr
         const std::vector<uint8_t> & mask = constraint.mask();
         keep(array, [&](int32_t token) { return mask[size_t(token)] != 0; });
     }
-    if (array.size == 0) { // the filters have thrown out every allowed token
+    if (has_vanished(array)) {
         const std::vector<uint8_t> & mask = constraint.mask();
         array                             = candidates(logits);
         keep(array, [&](int32_t token) { return mask[size_t(token)] != 0; });

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <random>
@@ -293,14 +294,17 @@ void draws_follow_the_allowed_part_of_the_distribution() {
         params.temperature = 1;
         params.seed        = 3;
         change(params);
+        const auto share = [&](char c) { // to that of b, the likeliest
+            return std::exp((double(logits[size_t(c)]) - logits['b']) / params.temperature);
+        };
         double sum = 0;
         for (const char c : left) {
-            sum += std::exp(logits[size_t(c)] / params.temperature);
+            sum += share(c);
         }
         const auto drawn = frequencies(params, logits, 20000);
         CHECK(drawn.size() == left.size());
         for (const char c : left) {
-            CHECK(drawn.count(c) && close(drawn.at(c), std::exp(logits[size_t(c)] / params.temperature) / sum));
+            CHECK(drawn.count(c) && close(drawn.at(c), share(c) / sum));
         }
     };
     check([](auto &) {}, "abcd");
@@ -310,6 +314,12 @@ void draws_follow_the_allowed_part_of_the_distribution() {
     check([](auto & p) { p.top_p = 0.01f; }, "b");
     check([](auto & p) { p.min_p = 0.2f; }, "ab");
     check([](auto & p) { p.temperature = 0.5f, p.top_k = 5; }, "abc");
+    for (const float temperature : {1e-3f, 1e-10f, 1e-38f, std::numeric_limits<float>::denorm_min()}) {
+        check([&](auto & p) { p.temperature = temperature; }, "b"); // beside x, all that is allowed vanishes
+    }
+    std::vector<float> apart = logits;
+    apart['x']               = std::numeric_limits<float>::max();
+    CHECK(frequencies({}, apart, 3).at('b') == 1);
     sampling_params greedy;
     CHECK(frequencies(greedy, logits, 3).at('b') == 1);
     greedy.biases = {{'b', -5}};

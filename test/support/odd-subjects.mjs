@@ -30,7 +30,7 @@ export function subjects({ api, files, manager, loadedManager }) {
   const { engine, processor } = manager.model;
   const text = new TextGenerator(manager);
   const vision = new VisionGenerator(manager);
-  const one = () => ({ maxTokens: 1, temperature: 0 });
+  const one = () => ({ maxTokens: 1, temperature: 0, logitBias: { 5: 1 }, logprobs: 1 });
   const batchOne = () => ({ ...one(), onProgress() {} });
   const all = {};
 
