@@ -1,0 +1,216 @@
+/**
+ * The types of the public API, compiled with the tests and never run: each line of `Checks` must hold both ways, and
+ * each line below `@ts-expect-error` must be refused.
+ */
+
+import type {
+  Batch,
+  BatchFailure,
+  BatchItem,
+  ChatMessage,
+  ConfigSections,
+  ContentItem,
+  ConversionReport,
+  ErrorCode,
+  GenerateOptions,
+  Generation,
+  GenerationParameters,
+  GenerationResult,
+  GgufReport,
+  ImageSource,
+  LoadedModel,
+  LoadModelOptions,
+  ModelInfo,
+  Processor,
+  TokenLogprob,
+  VisionGenerator,
+  VisionOptions,
+  VisionResult,
+  VisionTaskOptions,
+} from '../../lib/index.js';
+import * as api from '../../lib/index.js';
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+type All<T extends readonly true[]> = T;
+
+type Text = InstanceType<typeof api.TextGenerator>;
+type Manager = InstanceType<typeof api.ModelManager>;
+type Config = InstanceType<typeof api.Config>;
+type Call<A extends unknown[], R> = (...args: A) => R;
+type Answer = Generation<VisionResult>;
+type Task = (image: ImageSource, options?: VisionTaskOptions) => Answer;
+
+export type Calls = All<
+  [
+    Equal<ConstructorParameters<typeof api.Config>, [file?: string | undefined]>,
+    Equal<Config['loadFromYaml'], Call<[file: string], void>>,
+    Equal<Config['saveToYaml'], Call<[file?: string], void>>,
+    Equal<Config['printConfig'], Call<[], void>>,
+    Equal<ConstructorParameters<typeof api.ModelManager>, [config?: Config | undefined]>,
+    Equal<typeof api.getModelManager, Call<[config?: Config], Manager>>,
+    Equal<Manager['loadModel'], Call<[options?: LoadModelOptions], Promise<boolean>>>,
+    Equal<Manager['unloadModel'], Call<[], Promise<void>>>,
+    Equal<Manager['clearMemory'], Call<[], Promise<void>>>,
+    Equal<Manager['getModelInfo'], Call<[], ModelInfo>>,
+    Equal<Manager['healthCheck'], Call<[], Promise<boolean>>>,
+    Equal<Manager['requireModel'], Call<[], LoadedModel>>,
+    Equal<ConstructorParameters<typeof api.TextGenerator>, [manager: Manager, config?: Config | undefined]>,
+    Equal<Text['generate'], Call<[prompt: string, options?: GenerateOptions], Generation<GenerationResult>>>,
+    Equal<
+      Text['chatGenerate'],
+      Call<[messages: readonly ChatMessage[], options?: GenerateOptions], Generation<GenerationResult>>
+    >,
+    Equal<
+      Text['batchGenerate'],
+      Call<[prompts: readonly string[], options?: api.BatchGenerateOptions], Batch<BatchItem<GenerationResult>>>
+    >,
+    Equal<ConstructorParameters<typeof api.VisionGenerator>, [manager: Manager, config?: Config | undefined]>,
+    Equal<
+      VisionGenerator['generateWithImage'],
+      Call<[image: ImageSource, prompt: string, options?: VisionOptions], Answer>
+    >,
+    Equal<
+      VisionGenerator['answerVisualQuestion'],
+      Call<[image: ImageSource, question: string, options?: VisionOptions], Answer>
+    >,
+    Equal<VisionGenerator['describeImage'], Task>,
+    Equal<VisionGenerator['extractText'], Task>,
+    Equal<VisionGenerator['analyzeChart'], Task>,
+    Equal<VisionGenerator['analyzeTable'], Task>,
+    Equal<VisionGenerator['convertToMarkdown'], Task>,
+    Equal<
+      VisionGenerator['batchAnalyzeImages'],
+      Call<
+        [images: readonly ImageSource[], prompt: string, options?: api.BatchAnalyzeOptions],
+        Batch<BatchItem<VisionResult>>
+      >
+    >,
+    Equal<Awaited<ReturnType<typeof api.inspectGguf>>, GgufReport>,
+    Equal<Awaited<ReturnType<typeof api.convertCheckpoint>>, ConversionReport>,
+  ]
+>;
+
+export type Fields = All<
+  [
+    Equal<Manager['isLoaded'], boolean>,
+    Equal<Manager['device'], string | null>,
+    Equal<Manager['model'], LoadedModel | null>,
+    Equal<Manager['processor'], Processor | null>,
+    Equal<Manager['lastError'], Error | null>,
+    Equal<Pick<Config, keyof ConfigSections>, ConfigSections>,
+    Equal<keyof ConfigSections, 'model' | 'quantization' | 'generation' | 'hardware' | 'paths' | 'network'>,
+    Equal<ModelInfo['status'], 'loaded' | 'not_loaded'>,
+    Equal<
+      keyof ModelInfo,
+      | ('status' | 'modelName' | 'device' | 'quantization' | 'vramAllocated' | 'vramTotal' | 'ramAllocated')
+      | 'architecture'
+    >,
+    Equal<GenerationResult['success'], true>,
+    Equal<BatchFailure, { success: false; index: number; error: Error }>,
+    Equal<
+      keyof GenerationResult,
+      | ('success' | 'response' | 'fullResponse' | 'generationTime' | 'inputTokens' | 'outputTokens')
+      | ('tokensPerSecond' | 'timeToFirstToken' | 'promptTokensPerSecond' | 'decodeTokensPerSecond')
+      | ('imageEncodeTime' | 'imageSizes' | 'finishReason' | 'seed' | 'parameters' | 'logprobs')
+    >,
+    Equal<Exclude<keyof VisionResult, keyof GenerationResult>, 'imageSize'>,
+    Equal<VisionResult['imageSize'], [number, number]>,
+    Equal<GenerationResult['finishReason'], 'stop' | 'length'>,
+    Equal<GenerationResult['parameters'], GenerationParameters>,
+    Equal<GenerationResult['logprobs'], TokenLogprob[] | null>,
+    Equal<ContentItem['type'], 'text' | 'image'>,
+    Equal<InstanceType<typeof api.BllossomError>['code'], ErrorCode>,
+    Equal<Awaited<Generation<GenerationResult>>, GenerationResult>,
+    Equal<Awaited<Batch<BatchItem<GenerationResult>>>, BatchItem<GenerationResult>[]>,
+  ]
+>;
+
+/** Every option may be left out, and may be undefined. */
+type Optional<T> = Equal<T, { [K in keyof T]?: T[K] | undefined }>;
+export type Options = All<
+  [
+    Optional<GenerateOptions>,
+    Optional<VisionTaskOptions>,
+    Optional<LoadModelOptions>,
+    Optional<api.BatchGenerateOptions>,
+    Optional<api.BatchAnalyzeOptions>,
+    Optional<api.ChatTemplateOptions>,
+    Optional<api.PrepareImageOptions>,
+    Optional<Omit<api.ConversionOptions, 'source' | 'output'>>,
+  ]
+>;
+
+/** Names of the members whose types are any, or take or give it. */
+type IsAny<T> = 0 extends 1 & T ? true : false;
+type HoldsAny<T> =
+  true extends IsAny<T>
+    ? true
+    : T extends (...args: infer A) => infer R
+      ? true extends IsAny<R> | { [I in keyof A]: IsAny<A[I]> }[number]
+        ? true
+        : false
+      : false;
+type AnyMembers<T> = { [K in keyof T]: HoldsAny<T[K]> extends true ? K : never }[keyof T];
+export type NoAny = All<
+  [
+    Equal<AnyMembers<{ bad: (x: string) => ReturnType<typeof JSON.parse>; good: string }>, 'bad'>,
+    Equal<AnyMembers<typeof api>, never>,
+    Equal<AnyMembers<Config>, never>,
+    Equal<AnyMembers<Manager>, never>,
+    Equal<AnyMembers<Text>, never>,
+    Equal<AnyMembers<VisionGenerator>, never>,
+    Equal<AnyMembers<Processor>, never>,
+    Equal<AnyMembers<LoadedModel['engine']>, never>,
+    Equal<AnyMembers<Generation<GenerationResult>>, never>,
+    Equal<AnyMembers<Batch<BatchItem<GenerationResult>>>, never>,
+    Equal<AnyMembers<GenerationResult>, never>,
+    Equal<AnyMembers<ModelInfo>, never>,
+    Equal<AnyMembers<ChatMessage>, never>,
+  ]
+>;
+
+/** What must not compile. */
+export function misuse(manager: Manager, text: Text, vision: VisionGenerator, config: Config): void {
+  // @ts-expect-error a file is named by a text
+  new api.Config(5);
+  // @ts-expect-error a generator needs a manager
+  new api.TextGenerator();
+  // @ts-expect-error a configuration is no manager
+  new api.VisionGenerator(config);
+  // @ts-expect-error a prompt is a text
+  text.generate(5);
+  // @ts-expect-error a misspelled option
+  text.generate('x', { maxToken: 5 });
+  // @ts-expect-error an option of the original's spelling
+  text.generate('x', { max_tokens: 5 });
+  // @ts-expect-error a number as a text
+  text.generate('x', { temperature: '0.5' });
+  // @ts-expect-error null is no option
+  text.generate('x', { maxTokens: null });
+  // @ts-expect-error a message has a role
+  text.chatGenerate([{ content: 'x' }]);
+  // @ts-expect-error content is a text or items
+  text.chatGenerate([{ role: 'user', content: 5 }]);
+  // @ts-expect-error an item is a text or an image
+  text.chatGenerate([{ role: 'user', content: [{ type: 'video' }] }]);
+  // @ts-expect-error one prompt is no batch
+  text.batchGenerate('x');
+  // @ts-expect-error a picture is no number
+  vision.describeImage(5);
+  // @ts-expect-error a question is missing
+  vision.answerVisualQuestion('x.png');
+  // @ts-expect-error a language that is not spoken
+  vision.extractText('x.png', { language: 'fr' });
+  // @ts-expect-error a task that is not known
+  vision.runTask('translate', 'x.png');
+  // @ts-expect-error the state is the manager's
+  manager.isLoaded = true;
+  // @ts-expect-error a key that is not there
+  config.generation.maxToken = 5;
+  // @ts-expect-error a value that is not offered
+  config.model.crossRowMode = 'both';
+  // @ts-expect-error a code that is not known
+  new api.BllossomError('ERR_UNKNOWN', 'x');
+  // @ts-expect-error an item that may have failed has no response yet
+  text.batchGenerate(['x']).then(([item]) => item?.response);
+}

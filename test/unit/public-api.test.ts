@@ -1,0 +1,209 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import * as api from '../../lib/index.js';
+import { TASK_DEFAULTS } from '../../lib/vision-tasks.js';
+
+// The public contract as tables. A name that goes, a default that moves or a code that changes fails here; what is new
+// needs a row. test/types holds the same for the types, test/addon/public-api.test.ts for what calls give.
+
+interface Members {
+  /** On the instance. */
+  fields: string[];
+  getters: string[];
+  methods: string[];
+}
+
+const PROMISE = ['then', 'catch', 'finally'];
+
+/** Every class with its members. */
+const CLASSES: Record<string, Members> = {
+  Config: {
+    fields: ['model', 'quantization', 'generation', 'hardware', 'paths', 'network'],
+    getters: [],
+    methods: ['loadFromYaml', 'saveToYaml', 'printConfig', 'validate', 'toString'],
+  },
+  ModelManager: {
+    fields: ['config', 'lastError'],
+    getters: ['model', 'processor', 'device', 'isLoaded'],
+    methods: ['requireModel', 'loadModel', 'unloadModel', 'clearMemory', 'getModelInfo', 'healthCheck'],
+  },
+  TextGenerator: { fields: [], getters: [], methods: ['generate', 'chatGenerate', 'batchGenerate'] },
+  VisionGenerator: {
+    fields: [],
+    getters: [],
+    methods: [
+      ...['generateWithImage', 'describeImage', 'extractText', 'analyzeChart', 'analyzeTable', 'convertToMarkdown'],
+      ...['answerVisualQuestion', 'runTask', 'batchAnalyzeImages'],
+    ],
+  },
+  Generation: { fields: [], getters: ['text'], methods: ['cancel', ...PROMISE] },
+  Batch: { fields: [], getters: ['finished'], methods: ['cancel', ...PROMISE] },
+};
+
+const FUNCTIONS = ['convertCheckpoint', 'getModelManager', 'inspectGguf'];
+
+const ERRORS: Record<string, string> = {
+  BackendError: 'ERR_BACKEND',
+  CancelledError: 'ERR_CANCELLED',
+  ClosedError: 'ERR_CLOSED',
+  ConnectionError: 'ERR_CONNECTION',
+  ContextFullError: 'ERR_CONTEXT_FULL',
+  ImageDecodeError: 'ERR_IMAGE_DECODE',
+  ImageLimitError: 'ERR_IMAGE_LIMIT',
+  InternalError: 'ERR_INTERNAL',
+  InvalidArgumentError: 'ERR_INVALID_OPTION',
+  InvalidOptionError: 'ERR_INVALID_OPTION',
+  IoError: 'ERR_IO',
+  ModelFormatError: 'ERR_MODEL_FORMAT',
+  ModelNotFoundError: 'ERR_MODEL_NOT_FOUND',
+  ModelNotLoadedError: 'ERR_NOT_LOADED',
+  ModelOutputError: 'ERR_MODEL_OUTPUT',
+  ModelUnsupportedError: 'ERR_MODEL_UNSUPPORTED',
+  NativeMissingError: 'ERR_NATIVE_MISSING',
+  OutOfMemoryError: 'ERR_OUT_OF_MEMORY',
+  TimeoutError: 'ERR_TIMEOUT',
+};
+
+/** Every section of the configuration with every default. */
+const DEFAULTS = {
+  model: {
+    ...{ name: 'Bllossom/llama-3.2-Korean-Bllossom-AICA-5B', path: null, deviceMap: 'auto', torchDtype: 'bfloat16' },
+    ...{ lowCpuMemUsage: true, trustRemoteCode: false, crossRowMode: 'hf' },
+  },
+  quantization: {
+    ...{ type: 'Q4_K_M', loadIn4bit: true, loadIn8bit: false, bnb4bitQuantType: 'nf4' },
+    ...{ bnb4bitComputeDtype: 'bfloat16', bnb4bitUseDoubleQuant: true },
+  },
+  generation: { maxTokens: 256, temperature: 0.7, doSample: true, topP: 0.9, topK: 50, repetitionPenalty: 1.1 },
+  hardware: {
+    ...{ targetGpu: null, targetVramGb: 8, useCpuOffload: false, maxMemoryUsage: 0.9, gpuLayers: 'auto' },
+    ...{ threads: null, contextSize: null, maxBatchSize: null, maxImages: null, kvCacheType: 'f16' },
+  },
+  paths: { cacheDir: './model_cache', logDir: './logs', outputDir: './outputs', configFile: './config.yaml' },
+  network: { allowImageUrls: true, allowPrivateAddresses: false, timeout: 10, maxRedirects: 3 },
+};
+
+const EXPORTS: Record<string, unknown> = { ...api };
+
+function classNamed(name: string): { prototype: object; new (...args: never[]): object } {
+  return EXPORTS[name] as { prototype: object; new (...args: never[]): object };
+}
+
+/** How the instances of a class are made. */
+const INSTANCES: Record<string, () => object> = {
+  Config: () => new api.Config(),
+  ModelManager: () => new api.ModelManager(),
+  TextGenerator: () => new api.TextGenerator(new api.ModelManager()),
+  VisionGenerator: () => new api.VisionGenerator(new api.ModelManager()),
+  Generation: () => new api.Generation(async () => 1),
+  Batch: () => new api.Batch(() => ({ total: 0, concurrency: 1, run: async (i) => i, collect: (items) => items })),
+};
+
+describe('the exports', () => {
+  it('are those of the tables', () => {
+    const known = [...Object.keys(CLASSES), ...Object.keys(ERRORS), ...FUNCTIONS];
+    const constants = ['BllossomError', 'CONVERSION_TYPES', 'ERROR_CODES'];
+    expect(Object.keys(EXPORTS).sort()).toEqual([...known, ...constants].sort());
+    for (const name of FUNCTIONS) expect(EXPORTS[name], name).toBeInstanceOf(Function);
+  });
+
+  it.each(Object.entries(CLASSES))('%s has its members, and no other', (name, { fields, getters, methods }) => {
+    const own = Object.entries(Object.getOwnPropertyDescriptors(classNamed(name).prototype));
+    const isNamed = ([key]: [string, PropertyDescriptor]) => key !== 'constructor';
+    const seen = own.filter(isNamed).map(([key, { get }]) => [get === undefined ? 'method' : 'getter', key]);
+    const expected = [...getters.map((key) => ['getter', key]), ...methods.map((key) => ['method', key])];
+    expect(seen.sort()).toEqual(expected.sort());
+    expect(Object.keys(INSTANCES[name]?.() ?? {}).sort()).toEqual([...fields].sort());
+  });
+
+  it.each(['Generation', 'Batch'])('%s can be awaited and iterated', (name) => {
+    expect(Reflect.get(classNamed(name).prototype, Symbol.asyncIterator)).toBeInstanceOf(Function);
+  });
+
+  it('offer the types of the converter', () => {
+    expect(api.CONVERSION_TYPES).toEqual(expect.arrayContaining(['Q4_K_M', 'Q8_0', 'BF16', 'F16', 'F32']));
+  });
+});
+
+describe('the errors', () => {
+  it.each(Object.entries(ERRORS))('%s has the code %s', (name, code) => {
+    const error = new (EXPORTS[name] as typeof api.IoError)('what failed', { cause: 'why' });
+    expect(error).toBeInstanceOf(api.BllossomError);
+    expect(error).toBeInstanceOf(Error);
+    expect([error.code, error.message, error.cause]).toEqual([code, 'what failed', 'why']);
+  });
+
+  it('have every code', () => {
+    expect([...new Set(Object.values(ERRORS))].sort()).toEqual([...api.ERROR_CODES].sort());
+  });
+});
+
+describe('the configuration', () => {
+  it('has every section, key and default', () => {
+    expect({ ...new api.Config() }).toEqual(DEFAULTS);
+  });
+
+  it('is read, written and printed at once, without promises', () => {
+    expect(new api.Config().validate()).toBeUndefined();
+    expect(new api.Config().toString()).toContain('maxTokens: 256');
+  });
+
+  it('can be extended', () => {
+    class MyConfig extends api.Config {
+      setCreativeMode(): void {
+        this.generation.temperature = 1.2;
+      }
+    }
+    const config = new MyConfig();
+    config.setCreativeMode();
+    expect(new api.ModelManager(config).config.generation.temperature).toBe(1.2);
+  });
+});
+
+describe('the tasks of the vision generator', () => {
+  it('have their limits', () => {
+    expect(TASK_DEFAULTS).toEqual({
+      describe: { maxTokens: 200, temperature: 0.1 },
+      ocr: { maxTokens: 300, temperature: 0 },
+      chart: { maxTokens: 300, temperature: 0.1 },
+      table: { maxTokens: 400, temperature: 0.1 },
+      markdown: { maxTokens: 500, temperature: 0 },
+      summarize: { maxTokens: 400, temperature: 0.1 },
+      question: { maxTokens: 250, temperature: 0.1 },
+    });
+  });
+});
+
+/** The text of declarations without comments and strings, which may speak of any. */
+function codeOf(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"/g, ' ');
+}
+
+const hasAny = (text: string) => /\bany\b/.test(codeOf(text));
+
+/** The declarations of dist/ that can be reached from a file. */
+function reachable(file: string, seen = new Map<string, string>()): Map<string, string> {
+  if (seen.has(file)) return seen;
+  const text = readFileSync(file, 'utf8');
+  seen.set(file, text);
+  for (const [, specifier = ''] of text.matchAll(/(?:from |import\(|import )['"](\.[^'"]+)['"]/g)) {
+    reachable(join(dirname(file), specifier.replace(/js$/, 'd.ts')), seen);
+  }
+  return seen;
+}
+
+describe('the declarations', () => {
+  it('hold no any', () => {
+    const files = reachable('dist/index.d.ts');
+    expect(files.size).toBeGreaterThan(15);
+    expect([...files].filter(([, text]) => hasAny(text)).map(([file]) => file)).toEqual([]);
+  });
+
+  it('would show one', () => {
+    expect(hasAny('export declare function f(x: any): void;')).toBe(true);
+    expect(hasAny('export type T = Record<string, any[]>;')).toBe(true);
+    expect(hasAny('/** any */ export declare const x: "any" | \'any\'; // any\n')).toBe(false);
+    expect(hasAny('export declare const many: number;')).toBe(false);
+  });
+});
