@@ -1,5 +1,6 @@
 /** What the batch calls return: await it for all results, or iterate it for each as it is ready, or both. */
 
+import { onAbort } from './abortable.js';
 import {
   checkArray,
   checkCallback,
@@ -116,10 +117,8 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
     const onProgress = checkCallback('onProgress', given.onProgress);
     const signal = given.signal === undefined ? undefined : checkSignal('signal', given.signal);
     const work = checkWork(checkFunction('plan', plan)());
-    const onAbort = () => this.#abort.abort(signal?.reason);
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
-    return this.#run(work, onProgress).finally(() => signal?.removeEventListener('abort', onAbort));
+    const release = signal && onAbort(signal, () => this.#abort.abort(signal.reason));
+    return this.#run(work, onProgress).finally(release);
   }
 
   async #run(work: BatchWork<T, R>, onProgress: BatchOptions['onProgress']): Promise<R> {

@@ -5,7 +5,7 @@ import { type ChatMessage, type SeparatedMessages, separateImages } from './chat
 import { checkInstance, fail } from './check.js';
 import { Config } from './config.js';
 import { checkSection, type GenerationSection } from './config-schema.js';
-import { InvalidArgumentError } from './errors.js';
+import { ContextFullError, InvalidArgumentError } from './errors.js';
 import type { GenerationControl } from './generation.js';
 import { GENERATE_KEYS, type GenerateOptions, resolveParameters } from './generation-parameters.js';
 import { ModelManager } from './model-manager.js';
@@ -13,8 +13,8 @@ import { type GenerationResult, runGeneration } from './run-generation.js';
 
 /** Where a generator takes its model and its defaults from. */
 export interface ChatSource {
-  manager: ModelManager;
-  config: Config;
+  readonly manager: ModelManager;
+  readonly config: Config;
 }
 
 /** @throws InvalidArgumentError when one is something else */
@@ -48,6 +48,7 @@ export async function runChat(
   const { parameters, given } = resolveParameters({ ...configured, ...defaults }, options, known);
   const bare = withSystem(separateImages(messages), given.systemMessage);
   const model = manager.requireModel();
+  checkImageCount(bare.images.length, model.info.maxImages);
   const prompt = model.processor.applyChatTemplate(bare.messages, { dateString: given.dateString });
   const prepared = await Promise.all(
     bare.images.map((image, i) => {
@@ -58,6 +59,14 @@ export async function runChat(
   const images = prepared.map(({ width: _width, height: _height, ...native }) => native);
   const result = await runGeneration(model, { prompt, images, parameters, start }, control);
   return { ...result, imageSizes: prepared.map(({ width, height }) => [width, height]) };
+}
+
+/** Before any is decoded: thousands of them would fill the memory first. */
+function checkImageCount(count: number, maxImages: number): void {
+  if (count <= maxImages) return;
+  throw new ContextFullError(
+    `The messages hold ${count} images, but the model was loaded for ${maxImages}: send fewer or raise hardware.maxImages`,
+  );
 }
 
 function withSystem(bare: SeparatedMessages, systemMessage: string | undefined): SeparatedMessages {

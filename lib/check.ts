@@ -116,7 +116,7 @@ export function checkInstance<T>(name: string, value: unknown, type: abstract ne
 }
 
 /** `instanceof`, which a proxy can make throw. */
-function isInstance<T>(value: unknown, type: abstract new (...args: never) => T): value is T {
+export function isInstance<T>(value: unknown, type: abstract new (...args: never) => T): value is T {
   try {
     return value instanceof type;
   } catch {

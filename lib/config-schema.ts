@@ -79,8 +79,9 @@ export interface HardwareSection {
 
 export interface PathsSection {
   cacheDir: string;
-  /** This and `outputDir`: kept for what is written later; nothing is written there yet. */
+  /** Kept for what is written later; nothing is written there yet. */
   logDir: string;
+  /** Where conversations are exported to. */
   outputDir: string;
   configFile: string;
 }

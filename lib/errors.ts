@@ -210,6 +210,11 @@ export function errorFromNative({ code, message }: { code: string; message: stri
   return known ? new CLASS_OF_CODE[code as ErrorCode](message) : new InternalError(`${message} (code ${code})`);
 }
 
+/** An error of the same class as another, which becomes its cause. */
+export function errorLike(cause: BllossomError, message: string): BllossomError {
+  return new CLASS_OF_CODE[cause.code](message, { cause });
+}
+
 /** What a native call threw, as a typed error. Anything that carries no code of ours is returned as `InternalError`. */
 export function toBllossomError(error: unknown): BllossomError {
   if (error instanceof BllossomError) return error;

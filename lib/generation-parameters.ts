@@ -119,6 +119,8 @@ export const GENERATE_KEYS = [
     'dateString',
   ],
 ];
+/** What the items of a batch share. */
+export const BATCH_KEYS = GENERATE_KEYS.filter((key) => key !== 'onToken');
 
 /**
  * @param known the option names that the call takes

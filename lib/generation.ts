@@ -1,5 +1,6 @@
 /** What `generate` returns: await it for the result, or iterate it for the pieces, or both. */
 
+import { onAbort } from './abortable.js';
 import { checkCallback, checkFunction, checkInteger, checkOptions, checkSignal } from './check.js';
 import { CancelledError, TimeoutError } from './errors.js';
 import { TokenStream } from './token-stream.js';
@@ -40,6 +41,19 @@ export function checkGenerationOptions({ signal, onToken, timeout }: GenerationO
  *   loop; leaving the loop cancels the generation. The result is there afterwards: `await generation`.
  *
  * Neither awaited nor read, it parks after 32 pieces, and keeps the process alive until `cancel()`.
+ *
+ * A parked generation keeps its place in the engine: its part of the context, its images and one of the
+ * `hardware.maxBatchSize` seats. Where that is all there is, another one waits until the loop goes on. Await another
+ * generation inside a loop only after `drain()`, which lets the outer one run to its end:
+ *
+ * @example
+ * const story = generator.generate('…');
+ * for await (const piece of story) {
+ *   if (piece.includes('?')) {
+ *     story.drain();
+ *     console.log(await generator.generate('…'));
+ *   }
+ * }
  */
 export class Generation<R> implements PromiseLike<R>, AsyncIterable<string> {
   readonly #abort = new AbortController();
@@ -51,9 +65,7 @@ export class Generation<R> implements PromiseLike<R>, AsyncIterable<string> {
     checkFunction('run', run);
     const known = ['signal', 'onToken', 'timeout'];
     const { signal, onToken, timeout } = checkGenerationOptions(checkOptions('options', options, known));
-    const onAbort = () => this.#abort.abort(signal?.reason);
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
+    const release = signal && onAbort(signal, () => this.#abort.abort(signal.reason));
     if (onToken) this.#stream.drain();
     const control: GenerationControl = {
       signal: this.#abort.signal,
@@ -66,7 +78,7 @@ export class Generation<R> implements PromiseLike<R>, AsyncIterable<string> {
     const timer = timeout === undefined ? undefined : setTimeout(() => this.cancel(tooLate(timeout)), timeout);
     this.#done = this.#run(run, control).finally(() => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
+      release?.();
     });
     // Readers see the failure in their loop; without this line it would also be reported as unhandled.
     this.#done.catch(() => {});
@@ -82,12 +94,25 @@ export class Generation<R> implements PromiseLike<R>, AsyncIterable<string> {
     this.#abort.abort(reason);
   }
 
+  /** Lets it run to its end, however slow its readers are; they still get every piece. Awaiting it does so too. */
+  drain(): void {
+    this.#stream.drain();
+  }
+
+  /** Resolves when it has ended, well or not. Unlike awaiting the generation, this does not drain it. */
+  get settled(): Promise<void> {
+    return this.#done.then(
+      () => {},
+      () => {},
+    );
+  }
+
   // biome-ignore lint/suspicious/noThenProperty: being awaitable is the purpose of this class
   then<A = R, B = never>(
     onFulfilled?: ((value: R) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    this.#stream.drain();
+    this.drain();
     return this.#done.then(onFulfilled, onRejected);
   }
 

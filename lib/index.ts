@@ -13,6 +13,23 @@ export type {
   PathsSection,
   QuantizationSection,
 } from './config-schema.js';
+export type { ExportOptions } from './conversation/export.js';
+export type { ImportOptions } from './conversation/import.js';
+export type {
+  AssistantMessage,
+  ConversationInput,
+  ConversationMessage,
+  KeptImage,
+  KeptItem,
+  UserMessage,
+} from './conversation/turn.js';
+export {
+  ConversationManager,
+  type ConversationOptions,
+  type ConversationResult,
+  type HistorySummary,
+  type ImportReport,
+} from './conversation-manager.js';
 export {
   type ConversionOptions,
   type ConversionProgress,
@@ -57,9 +74,21 @@ export {
   type ModelInfo,
   ModelManager,
 } from './model-manager.js';
+export {
+  type MonitoredResult,
+  monitorPerformance,
+  type PerformanceReport,
+} from './monitor-performance.js';
 export type { FinishReason, NativeSystemInfo as SystemInfo } from './native/binding.js';
 export type { PrepareImageOptions, Processor } from './processor.js';
 export type { GenerationResult, LogProbability, TokenLogprob } from './run-generation.js';
+export {
+  type RetriedError,
+  type RetryOptions,
+  retry,
+  type SafeGenerateOptions,
+  safeGenerate,
+} from './safe-generate.js';
 export { type BatchGenerateOptions, TextGenerator } from './text-generator.js';
 export {
   type BatchAnalyzeOptions,

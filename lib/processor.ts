@@ -78,6 +78,13 @@ export class Processor {
     const { prepareImage } = await import('./image/prepare.js');
     return prepareImage(source, this.#info, this.#tileImage, { ...given, fetchUrl: this.#fetcher() });
   }
+
+  /** An image as the bytes of a file, for keeping. @throws as `prepareImage` for what cannot be read */
+  async readImage(source: ImageSource, signal?: AbortSignal): Promise<Uint8Array> {
+    if (signal !== undefined) checkSignal('signal', signal);
+    const { readImage } = await import('./image/decode.js');
+    return readImage(source, { fetchUrl: this.#fetcher(), signal });
+  }
 }
 
 /** A prompt as one string, control tokens by their text. */

@@ -102,7 +102,7 @@ export async function runGeneration(
     promptTokensPerSecond: rate(stats.promptTokens, stats.promptTime),
     // from the first token to the last, so one token less
     decodeTokensPerSecond: rate(stats.generatedTokens - 1, stats.decodeTime),
-    imageEncodeTime: stats.encodeTime,
+    imageEncodeTime: stats.imagesEncoded > 0 ? stats.encodeTime : 0, // which is the time of that phase, empty or not
     imageSizes: [],
     finishReason: reason,
     seed: parameters.seed,

@@ -7,19 +7,23 @@ import { checkText } from './check.js';
 import type { Config } from './config.js';
 import { checkSection } from './config-schema.js';
 import type { Generation } from './generation.js';
-import { beginGeneration, type GenerateOptions, resolveParameters } from './generation-parameters.js';
+import { BATCH_KEYS, beginGeneration, type GenerateOptions, resolveParameters } from './generation-parameters.js';
 import type { ModelManager } from './model-manager.js';
 import type { GenerationResult } from './run-generation.js';
 
-/** The options of every answer, and those of the batch. */
-export interface BatchGenerateOptions extends GenerateOptions, BatchOptions {}
+/** The options of every answer, and those of the batch; whose piece `onToken` gave, nobody could tell. */
+export interface BatchGenerateOptions extends Omit<GenerateOptions, 'onToken'>, BatchOptions {}
 
-export class TextGenerator {
-  readonly #source: ChatSource;
+export class TextGenerator implements ChatSource {
+  readonly manager: ModelManager;
+  /** Where options that a call leaves out come from. */
+  readonly config: Config;
 
   /** @param config default: the manager's. @throws InvalidArgumentError when one is something else */
   constructor(manager: ModelManager, config?: Config) {
-    this.#source = chatSource(manager, config);
+    const source = chatSource(manager, config);
+    this.manager = source.manager;
+    this.config = source.config;
   }
 
   /**
@@ -53,8 +57,8 @@ export class TextGenerator {
    */
   batchGenerate(prompts: readonly string[], options?: BatchGenerateOptions): Batch<BatchItem<GenerationResult>> {
     return generationBatch({
-      ...{ name: 'prompts', items: prompts, options, concurrency: () => batchWidth(this.#source) },
-      check: (shared) => resolveParameters(checkSection(this.#source.config, 'generation'), shared),
+      ...{ name: 'prompts', items: prompts, options, concurrency: () => batchWidth(this) },
+      check: (shared) => resolveParameters(checkSection(this.config, 'generation'), shared, BATCH_KEYS),
       generate: (prompt, each) => this.generate(prompt, each),
     });
   }
@@ -62,7 +66,7 @@ export class TextGenerator {
   #start(options: GenerateOptions | undefined, messages: () => ChatRequest['messages']): Generation<GenerationResult> {
     const start = performance.now();
     return beginGeneration(options, async (given, control) =>
-      runChat(this.#source, { messages: messages(), options: given, start }, control),
+      runChat(this, { messages: messages(), options: given, start }, control),
     );
   }
 }

@@ -6,7 +6,7 @@ import { checkBoolean, checkOneOf, checkText } from './check.js';
 import type { Config } from './config.js';
 import { checkSection } from './config-schema.js';
 import type { Generation } from './generation.js';
-import { beginGeneration, GENERATE_KEYS, type GenerateOptions, resolveParameters } from './generation-parameters.js';
+import { BATCH_KEYS, beginGeneration, type GenerateOptions, resolveParameters } from './generation-parameters.js';
 import type { ImageSource } from './image/decode.js';
 import type { ModelManager } from './model-manager.js';
 import type { GenerationResult } from './run-generation.js';
@@ -29,8 +29,8 @@ export interface VisionTaskOptions extends VisionOptions {
   language?: Language | undefined;
 }
 
-/** The options of every answer, and those of the batch. */
-export interface BatchAnalyzeOptions extends VisionOptions, BatchOptions {}
+/** The options of every answer, and those of the batch; whose piece `onToken` gave, nobody could tell. */
+export interface BatchAnalyzeOptions extends Omit<VisionOptions, 'onToken'>, BatchOptions {}
 
 export interface VisionResult extends GenerationResult {
   /** Width and height of the decoded image. */
@@ -42,12 +42,16 @@ export interface VisionResult extends GenerationResult {
  * rejects as `TextGenerator.generate` does, and with `ImageDecodeError`, `ImageLimitError`, `IoError` or
  * `ConnectionError`.
  */
-export class VisionGenerator {
-  readonly #source: ChatSource;
+export class VisionGenerator implements ChatSource {
+  readonly manager: ModelManager;
+  /** Where options that a call leaves out come from. */
+  readonly config: Config;
 
   /** @param config default: the manager's. @throws InvalidArgumentError when one is something else */
   constructor(manager: ModelManager, config?: Config) {
-    this.#source = chatSource(manager, config);
+    const source = chatSource(manager, config);
+    this.manager = source.manager;
+    this.config = source.config;
   }
 
   /** Answers a prompt about an image. */
@@ -108,10 +112,11 @@ export class VisionGenerator {
     options?: BatchAnalyzeOptions,
   ): Batch<BatchItem<VisionResult>> {
     return generationBatch({
-      ...{ name: 'images', items: images, options, concurrency: () => batchWidth(this.#source) },
+      ...{ name: 'images', items: images, options, concurrency: () => batchWidth(this) },
       check: (shared) => {
         checkText('prompt', prompt);
-        resolveParameters(checkSection(this.#source.config, 'generation'), shared, [...GENERATE_KEYS, 'preprocess']);
+        resolveParameters(checkSection(this.config, 'generation'), shared, [...BATCH_KEYS, 'preprocess']);
+        isUpright(shared);
       },
       generate: (image, each) => this.generateWithImage(image, prompt, each),
     });
@@ -127,12 +132,16 @@ export class VisionGenerator {
     const start = performance.now();
     return beginGeneration(options, async (given, control) => {
       const text = prompt(given);
-      const upright = given.preprocess === undefined || checkBoolean('preprocess', given.preprocess);
+      const upright = isUpright(given);
       const content = [{ type: 'image', image } as const, { type: 'text', text } as const];
       const request = { messages: [{ role: 'user', content }], options: given, defaults, upright, start };
-      const result = await runChat(this.#source, { ...request, ownKeys: ['preprocess', ...ownKeys] }, control);
+      const result = await runChat(this, { ...request, ownKeys: ['preprocess', ...ownKeys] }, control);
       const [imageSize] = result.imageSizes;
       return { ...result, imageSize: imageSize as [number, number] };
     });
   }
+}
+
+function isUpright({ preprocess }: VisionOptions): boolean {
+  return preprocess === undefined || checkBoolean('preprocess', preprocess);
 }

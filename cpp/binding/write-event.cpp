@@ -32,6 +32,7 @@ static Napi::Object write_info(Napi::Env env, const model_info & info) {
     o.Set("parameters", double(info.n_params));
     o.Set("threads", info.n_threads);
     o.Set("contextSize", double(info.n_ctx));
+    o.Set("maxImages", info.n_images);
     o.Set("contextTrain", double(hp.text.n_ctx_train));
     o.Set("vocabSize", double(hp.text.n_vocab));
     o.Set("layers", hp.text.n_layer);

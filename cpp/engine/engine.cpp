@@ -263,6 +263,7 @@ static model_info describe(const model & m, const vocab & v, const backend_set &
     info.n_params     = m.n_params;
     info.n_threads    = backends.n_threads();
     info.n_ctx        = c.options().n_ctx;
+    info.n_images     = c.options().n_images;
     info.hp           = m.hp;
     info.image_token  = v.text(v.image_token_id());
     info.bos_token    = v.bos() >= 0 ? v.text(v.bos()) : "";

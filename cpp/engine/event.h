@@ -20,6 +20,7 @@ struct model_info {
     int64_t n_params  = 0;
     int32_t n_threads = 0;
     int64_t n_ctx     = 0;
+    int32_t n_images  = 0;
     hparams hp;
     std::string image_token;
     std::string bos_token;

@@ -8,9 +8,10 @@
 
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 
+import { isInstance } from '../check.js';
 import { BllossomError, ImageDecodeError, ImageLimitError } from '../errors.js';
 import { type ImageFormat, requireFormat, SUPPORTED_FORMATS } from './format.js';
-import { checkLimits, type ImageLimits } from './limits.js';
+import { checkLimits, IMAGE_LIMITS, type ImageLimits } from './limits.js';
 import { cmyk, convertPixels, grey16, type PixelConverter, rgbaOnWhite } from './pixels.js';
 import { type EncodedSource, type ReadOptions, readSource } from './source.js';
 
@@ -47,9 +48,30 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions = 
     if (isPipeline(source)) return await decodePipeline(source, turn, limits);
     return await decodeBytes(await readSource(source, limits.maxBytes, options), turn, limits);
   } catch (cause) {
-    if (cause instanceof BllossomError || (options.signal?.aborted && cause === options.signal.reason)) throw cause;
-    throw translate(cause, limits);
+    throw isOurs(cause, options.signal) ? cause : translate(cause, limits);
   }
+}
+
+/**
+ * An image as the bytes of a file, for keeping: those of the source, which are not looked at, or a PNG of what a pipeline
+ * puts out, upright.
+ *
+ * @throws as {@link decodeImage}
+ */
+export async function readImage(source: ImageSource, options: ReadOptions = {}): Promise<Buffer> {
+  const { maxBytes, maxSeconds } = IMAGE_LIMITS;
+  try {
+    if (!isPipeline(source)) return await readSource(source, maxBytes, options);
+    checkSize(await within(maxSeconds, source.clone().metadata()), IMAGE_LIMITS);
+    return await source.clone().timeout({ seconds: maxSeconds }).autoOrient().png().toBuffer();
+  } catch (cause) {
+    throw isOurs(cause, options.signal) ? cause : translate(cause, IMAGE_LIMITS);
+  }
+}
+
+/** A typed error, or the reason of the signal. */
+function isOurs(cause: unknown, signal: AbortSignal | undefined): boolean {
+  return isInstance(cause, BllossomError) || (signal?.aborted === true && cause === signal.reason);
 }
 
 /** Told by its methods, since the caller may use another copy of sharp. */

@@ -79,6 +79,8 @@ export interface NativeModelInfo {
   parameters: number;
   threads: number;
   contextSize: number;
+  /** Images in one request at most, and kept in memory. */
+  maxImages: number;
   contextTrain: number;
   vocabSize: number;
   layers: number;

@@ -3,6 +3,7 @@
  * side keeps the process alive while requests are open, and only then.
  */
 
+import { onAbort } from '../abortable.js';
 import { checkCallback, checkOptions, checkSignal } from '../check.js';
 import {
   CancelledError,
@@ -151,12 +152,10 @@ export class Engine {
       const { signal, onPiece, onProgress } = checkCommand(options);
       if (signal?.aborted) return reject(signal.reason);
       if (this.#closed) return reject(new ClosedError(`${name}: the engine is closed; load the model again`));
-      const onAbort = () => this.#cancel(id, signal?.reason);
-      signal?.addEventListener('abort', onAbort, { once: true });
       this.#open.set(id, {
         resolve,
         reject,
-        release: () => signal?.removeEventListener('abort', onAbort),
+        release: signal ? onAbort(signal, () => this.#cancel(id, signal.reason)) : () => {},
         onPiece,
         onProgress,
         reason: undefined,

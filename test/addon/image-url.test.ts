@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ConversationManager } from '../../lib/conversation-manager.js';
 import type { ImageSource } from '../../lib/image/decode.js';
 import type { ModelManager } from '../../lib/model-manager.js';
 import type { PrepareImageOptions, Processor } from '../../lib/processor.js';
+import { TextGenerator } from '../../lib/text-generator.js';
 import { VisionGenerator } from '../../lib/vision-generator.js';
 import { loadedManager, tinyImages } from '../support/model.js';
 import { type LocalServer, reply, startServer } from '../support/small-internet.js';
@@ -41,6 +43,18 @@ describe('an image from a URL', () => {
     const options = { temperature: 0, maxTokens: 8 };
     const answer = await vision.generateWithImage(new URL(`${url}/image`), 'What?', options);
     expect(answer.response).toBe((await vision.generateWithImage(FILE, 'What?', options)).response);
+  });
+
+  it('is fetched once for a conversation, and kept', async () => {
+    const conversation = new ConversationManager(new TextGenerator(manager));
+    const before = server.accepted;
+    const options = { temperature: 0, maxTokens: 8 };
+    const first = await conversation.generateResponse([{ type: 'image', image: `${url}/image` }], options);
+    const second = await conversation.generateResponse('and?', options);
+    expect(server.accepted).toBe(before + 1);
+    expect(second.imageSizes).toEqual(first.imageSizes);
+    const kept = { type: 'image', image: readFileSync(FILE), reference: `${url}/image` };
+    expect(conversation.conversationHistory[0]?.content).toEqual([kept]);
   });
 
   it('is fetched as the configuration says at that moment', async () => {

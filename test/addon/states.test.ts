@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { ConversationManager } from '../../lib/conversation-manager.js';
 import { BllossomError } from '../../lib/errors.js';
 import type { Generation } from '../../lib/generation.js';
 import { type LoadedModel, ModelManager } from '../../lib/model-manager.js';
 import type { GenerationResult } from '../../lib/run-generation.js';
+import { safeGenerate } from '../../lib/safe-generate.js';
 import { TextGenerator } from '../../lib/text-generator.js';
 import { VisionGenerator } from '../../lib/vision-generator.js';
 import { loadedManager, tinyImages } from '../support/model.js';
@@ -113,6 +115,16 @@ const TABLE: [name: string, run: Operation, outcomes: Outcomes][] = [
     'batchAnalyzeImages',
     (s) => items(vision(s).batchAnalyzeImages([image()], '?', OPTIONS)),
     whether(['answers'], ['ERR_NOT_LOADED']),
+  ],
+  [
+    'a turn of a conversation',
+    (s) => answers(new ConversationManager(text(s)).generateResponse('hello', OPTIONS)),
+    whether('answers', 'ERR_NOT_LOADED'),
+  ],
+  [
+    'safeGenerate',
+    (s) => answers(safeGenerate(text(s), 'hello', { ...OPTIONS, retryDelay: 0 })),
+    whether('answers', 'ERR_NOT_LOADED'),
   ],
   // A processor that was kept: what needs the vocabulary is closed with the model, the rest goes on.
   ['tokenize', ({ held }) => held.processor.tokenize('a').length > 0, HELD],

@@ -75,18 +75,28 @@ export interface Endless extends GenerationOptions {
   prompt?: NativePromptPart[];
   images?: NativeImage[];
   maxTokens?: number;
+  /** Called when the engine has sent a piece, read or not. */
+  onSent?: () => void;
 }
 
 /** A generation that no stop token ends. */
-export function endless({ engine, prompt = [{ text: 'hello' }], images = [], maxTokens = 2000, ...options }: Endless) {
+export function endless({
+  engine,
+  prompt = [{ text: 'hello' }],
+  images = [],
+  maxTokens = 2000,
+  onSent,
+  ...options
+}: Endless) {
   return new Generation<EngineDone>((control) => {
     let request: EngineRequest | undefined;
     const credit = control.connect((pieces) => request?.grant(pieces));
     const native = { prompt, images, maxTokens, sampling: GREEDY, stop: [], ignoreEos: true, credit };
-    request = engine.generate(
-      { ...native, grammar: null, logprobs: -1 },
-      { signal: control.signal, onPiece: control.onPiece },
-    );
+    const onPiece = (text: string) => {
+      onSent?.();
+      control.onPiece(text);
+    };
+    request = engine.generate({ ...native, grammar: null, logprobs: -1 }, { signal: control.signal, onPiece });
     return request.done;
   }, options);
 }

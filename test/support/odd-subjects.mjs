@@ -98,6 +98,7 @@ export function subjects({ api, files, manager, loadedManager }) {
       ],
       { addGenerationPrompt: true, dateString: '26 Jul 2024', now: new Date(), tools: [{ name: 'search' }] },
     ]),
+    'Processor#readImage': method(processor, 'readImage', () => [files.image, new AbortController().signal]),
     'Processor#prepareImage': method(processor, 'prepareImage', () => [
       files.image,
       {
@@ -195,6 +196,79 @@ export function subjects({ api, files, manager, loadedManager }) {
     all[`VisionGenerator#${name}`] = method(vision, name, () => [files.image, one()]);
   }
 
+  const conversation = () => new api.ConversationManager(text, { maxHistory: 2 });
+  const spoken = async (name, ...given) => {
+    const own = conversation();
+    await own.generateResponse('hello', one());
+    return own[name](...given);
+  };
+  Object.assign(all, {
+    ConversationManager: {
+      args: () => [text, { maxHistory: 2 }],
+      call: (...given) => new api.ConversationManager(...given),
+    },
+    'ConversationManager#setSystemMessage': method(conversation(), 'setSystemMessage', () => ['be brief']),
+    'ConversationManager#generateResponse': {
+      args: () => [
+        [
+          { type: 'text', text: '?' },
+          { type: 'image', image: files.image },
+        ],
+        one(),
+      ],
+      call: (...given) => conversation().generateResponse(...given),
+    },
+    'ConversationManager#clearHistory': { args: () => [], call: (...given) => spoken('clearHistory', ...given) },
+    'ConversationManager#getHistorySummary': {
+      args: () => [],
+      call: (...given) => spoken('getHistorySummary', ...given),
+    },
+    'ConversationManager#exportConversation': {
+      args: () => ['conversation.json', { images: 'embed', overwrite: true }],
+      call: (...given) => spoken('exportConversation', ...given),
+    },
+    'ConversationManager#importConversation': {
+      args: () => ['conversation.json', { allowReferences: true }],
+      call: (...given) => conversation().importConversation(...given),
+    },
+  });
+
+  Object.assign(all, {
+    safeGenerate: {
+      args: () => [text, 'hello', { ...one(), maxRetries: 1, retryDelay: 0 }],
+      call: (...given) => api.safeGenerate(...given),
+    },
+    retry: {
+      args: () => [async () => 1, { maxRetries: 1, retryDelay: 0, manager }],
+      call: (...given) => api.retry(...given),
+      allows: allowsOwn,
+    },
+    'retry (what fails)': {
+      args: () => [{ maxRetries: 1, retryDelay: 0, manager, onRetry() {} }],
+      call(options) {
+        let failed = false;
+        return api.retry(() => {
+          if (failed) return 1;
+          failed = true;
+          throw new api.OutOfMemoryError('once');
+        }, options);
+      },
+      inside: true,
+    },
+    monitorPerformance: {
+      args: () => [async () => ({ ok: true })],
+      call: (...given) => api.monitorPerformance(...given)(),
+      allows: allowsOwn,
+    },
+    'monitorPerformance (what the function gives)': {
+      args: () => [{ result: { ok: true } }],
+      call: (given) => api.monitorPerformance(async () => given.result)(),
+      inside: true,
+      waits: true,
+      allows: (error) => error === THROWN || error instanceof TypeError, // of the caller's function
+    },
+  });
+
   const generation = () => text.generate('hello', { maxTokens: 4 });
   const batch = () => text.batchGenerate(['a', 'b'], { maxTokens: 1 });
   for (const [name, make] of Object.entries({ Generation: generation, Batch: batch })) {
@@ -225,6 +299,7 @@ export function subjects({ api, files, manager, loadedManager }) {
       },
     });
   }
+  all['Generation#drain'] = { args: () => [], call: (...given) => generation().drain(...given) };
   Object.assign(all, {
     Generation: {
       args: () => [

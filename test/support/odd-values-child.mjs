@@ -90,7 +90,7 @@ function within(ms, work) {
 }
 
 /** Options that are functions of the caller. */
-const CALLBACKS = ['onToken', 'onProgress', 'onPiece'];
+const CALLBACKS = ['onToken', 'onProgress', 'onPiece', 'onRetry'];
 
 /** "resolved", the code of a typed error, or what is wrong. */
 async function outcome({ call, allows }, args, value, path = []) {

@@ -34,6 +34,7 @@ type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ?
 type All<T extends readonly true[]> = T;
 
 type Text = InstanceType<typeof api.TextGenerator>;
+type Talk = InstanceType<typeof api.ConversationManager>;
 type Manager = InstanceType<typeof api.ModelManager>;
 type Config = InstanceType<typeof api.Config>;
 type Call<A extends unknown[], R> = (...args: A) => R;
@@ -85,6 +86,19 @@ export type Calls = All<
         Batch<BatchItem<VisionResult>>
       >
     >,
+    Equal<ConstructorParameters<typeof api.ConversationManager>[0], Text>,
+    Equal<Talk['setSystemMessage'], Call<[text: string | null], void>>,
+    Equal<
+      Talk['generateResponse'],
+      Call<[input: api.ConversationInput, options?: GenerateOptions], Generation<api.ConversationResult>>
+    >,
+    Equal<Talk['clearHistory'], Call<[], void>>,
+    Equal<Talk['getHistorySummary'], Call<[], api.HistorySummary>>,
+    Equal<Talk['exportConversation'], Call<[filename?: string, options?: api.ExportOptions], Promise<string>>>,
+    Equal<
+      typeof api.safeGenerate,
+      Call<[generator: Text, prompt: string, options?: api.SafeGenerateOptions], Promise<GenerationResult>>
+    >,
     Equal<Awaited<ReturnType<typeof api.inspectGguf>>, GgufReport>,
     Equal<Awaited<ReturnType<typeof api.convertCheckpoint>>, ConversionReport>,
   ]
@@ -92,6 +106,14 @@ export type Calls = All<
 
 export type Fields = All<
   [
+    Equal<Talk['conversationHistory'], readonly api.ConversationMessage[]>,
+    Equal<Talk['systemMessage'], string | null>,
+    Equal<Talk['maxHistory'], number>,
+    Equal<
+      keyof api.HistorySummary,
+      'totalMessages' | 'userMessages' | 'assistantMessages' | 'systemMessage' | 'latestMessages'
+    >,
+    Equal<keyof api.PerformanceReport, 'executionTime' | 'memoryUsed' | 'functionName'>,
     Equal<Manager['isLoaded'], boolean>,
     Equal<Manager['device'], string | null>,
     Equal<Manager['model'], LoadedModel | null>,
@@ -136,6 +158,11 @@ export type Options = All<
     Optional<api.BatchAnalyzeOptions>,
     Optional<api.ChatTemplateOptions>,
     Optional<api.PrepareImageOptions>,
+    Optional<api.ConversationOptions>,
+    Optional<api.ExportOptions>,
+    Optional<api.ImportOptions>,
+    Optional<api.RetryOptions>,
+    Optional<api.SafeGenerateOptions>,
     Optional<Omit<api.ConversionOptions, 'source' | 'output'>>,
   ]
 >;
@@ -159,6 +186,7 @@ export type NoAny = All<
     Equal<AnyMembers<Manager>, never>,
     Equal<AnyMembers<Text>, never>,
     Equal<AnyMembers<VisionGenerator>, never>,
+    Equal<AnyMembers<Talk>, never>,
     Equal<AnyMembers<Processor>, never>,
     Equal<AnyMembers<LoadedModel['engine']>, never>,
     Equal<AnyMembers<Generation<GenerationResult>>, never>,
@@ -199,6 +227,12 @@ export function misuse(manager: Manager, text: Text, vision: VisionGenerator, co
   vision.describeImage(5);
   // @ts-expect-error a question is missing
   vision.answerVisualQuestion('x.png');
+  // @ts-expect-error a conversation needs a generator
+  new api.ConversationManager(manager);
+  // @ts-expect-error a number of retries as a text
+  api.safeGenerate(text, 'x', { maxRetries: '3' });
+  // @ts-expect-error what is measured gives an object
+  api.monitorPerformance(async () => 'text');
   // @ts-expect-error a language that is not spoken
   vision.extractText('x.png', { language: 'fr' });
   // @ts-expect-error a task that is not known

@@ -1,9 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { CancelledError, ClosedError, InvalidArgumentError, OutOfMemoryError } from '../../lib/errors.js';
+import { CancelledError, ClosedError, InvalidArgumentError, OutOfMemoryError, TimeoutError } from '../../lib/errors.js';
 import { Generation, type GenerationOptions } from '../../lib/generation.js';
 import type { LoadedModel } from '../../lib/model-manager.js';
 import { type GenerationResult, runGeneration } from '../../lib/run-generation.js';
+import { collect } from '../support/collect.js';
 import { type ScriptedNative, scriptedEngine } from '../support/scripted-engine.js';
 
 const PARAMETERS = {
@@ -26,12 +27,6 @@ function begin(pieces: string[], given: GenerationOptions & { maxTokens?: number
 
 async function settle(): Promise<void> {
   for (let i = 0; i < 200; i++) await turn();
-}
-
-async function collect(pieces: AsyncIterable<string>): Promise<string[]> {
-  const all: string[] = [];
-  for await (const piece of pieces) all.push(piece);
-  return all;
 }
 
 const unhandled = vi.fn();
@@ -238,6 +233,76 @@ describe('ending early', () => {
 
   it('a call that the engine refuses rejects with a typed error', async () => {
     await expect(begin(words(5), { maxTokens: 1313 }).generation).rejects.toBeInstanceOf(InvalidArgumentError);
+  });
+});
+
+describe('a timeout', () => {
+  it('rejects with TimeoutError, cancels, and keeps the text so far', async () => {
+    const { generation, native } = begin(words(100), { timeout: 30 }); // parks, since nobody reads
+    await settle();
+    const failure = await generation.settled.then(() => generation.catch((error: unknown) => error));
+    expect(failure).toBeInstanceOf(TimeoutError);
+    expect((failure as Error).message).toMatch(/longer than the 30 ms allowed/);
+    expect(native.calls).toContain('cancel');
+    expect(generation.text).toBe(words(32).join(''));
+  });
+
+  it('ends a loop that is too slow, after the pieces that came', async () => {
+    const { generation } = begin(words(100), { timeout: 40 });
+    const pieces: string[] = [];
+    const loop = (async () => {
+      for await (const piece of generation) {
+        pieces.push(piece);
+        await new Promise((resolve) => setTimeout(resolve, 15));
+      }
+    })();
+    await expect(loop).rejects.toBeInstanceOf(TimeoutError);
+    expect(pieces.length).toBeLessThan(100);
+  });
+
+  it('counts the time before the request too', async () => {
+    const generation = new Generation(
+      ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      { timeout: 5 },
+    );
+    await expect(generation).rejects.toBeInstanceOf(TimeoutError);
+  });
+
+  it('of a generation that is in time leaves no timer', async () => {
+    const clear = vi.spyOn(globalThis, 'clearTimeout');
+    const { generation } = begin(words(3), { timeout: 60_000 });
+    expect((await generation).outputTokens).toBe(3);
+    expect(clear).toHaveBeenCalledOnce();
+    clear.mockRestore();
+  });
+
+  it('comes after an abort that was first', async () => {
+    const controller = new AbortController();
+    const { generation } = begin(words(100), { signal: controller.signal, timeout: 20 });
+    controller.abort('first');
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    await expect(generation).rejects.toBe('first');
+  });
+});
+
+describe('waiting for the end', () => {
+  it('settled does not drain, drain does', async () => {
+    const { generation, native } = begin(words(100));
+    const settled = vi.fn();
+    generation.settled.then(settled);
+    await settle();
+    expect([...native.running.values()][0]?.sent).toBe(32);
+    expect(settled).not.toHaveBeenCalled();
+    generation.drain();
+    await generation.settled;
+    expect(settled).toHaveBeenCalledOnce();
+    expect(await collect(generation)).toEqual(words(100));
+  });
+
+  it('settled resolves after a failure too', async () => {
+    const { generation } = begin(words(100));
+    generation.cancel();
+    expect(await generation.settled).toBeUndefined();
   });
 });
 

@@ -28,20 +28,34 @@ const CLASSES: Record<string, Members> = {
     getters: ['model', 'processor', 'device', 'isLoaded'],
     methods: ['requireModel', 'loadModel', 'unloadModel', 'clearMemory', 'getModelInfo', 'healthCheck'],
   },
-  TextGenerator: { fields: [], getters: [], methods: ['generate', 'chatGenerate', 'batchGenerate'] },
+  TextGenerator: {
+    fields: ['config', 'manager'],
+    getters: [],
+    methods: ['generate', 'chatGenerate', 'batchGenerate'],
+  },
   VisionGenerator: {
-    fields: [],
+    fields: ['config', 'manager'],
     getters: [],
     methods: [
       ...['generateWithImage', 'describeImage', 'extractText', 'analyzeChart', 'analyzeTable', 'convertToMarkdown'],
       ...['answerVisualQuestion', 'runTask', 'batchAnalyzeImages'],
     ],
   },
-  Generation: { fields: [], getters: ['text'], methods: ['cancel', ...PROMISE] },
+  ConversationManager: {
+    fields: ['maxHistory'],
+    getters: ['conversationHistory', 'systemMessage'],
+    methods: [
+      ...['setSystemMessage', 'generateResponse', 'clearHistory', 'getHistorySummary', 'exportConversation'],
+      'importConversation',
+    ],
+  },
+  Generation: { fields: [], getters: ['text', 'settled'], methods: ['cancel', 'drain', ...PROMISE] },
   Batch: { fields: [], getters: ['finished'], methods: ['cancel', ...PROMISE] },
 };
 
-const FUNCTIONS = ['convertCheckpoint', 'getModelManager', 'inspectGguf'];
+const FUNCTIONS = [
+  ...['convertCheckpoint', 'getModelManager', 'inspectGguf', 'monitorPerformance', 'retry', 'safeGenerate'],
+];
 
 const ERRORS: Record<string, string> = {
   BackendError: 'ERR_BACKEND',
@@ -96,6 +110,7 @@ const INSTANCES: Record<string, () => object> = {
   ModelManager: () => new api.ModelManager(),
   TextGenerator: () => new api.TextGenerator(new api.ModelManager()),
   VisionGenerator: () => new api.VisionGenerator(new api.ModelManager()),
+  ConversationManager: () => new api.ConversationManager(new api.TextGenerator(new api.ModelManager())),
   Generation: () => new api.Generation(async () => 1),
   Batch: () => new api.Batch(() => ({ total: 0, concurrency: 1, run: async (i) => i, collect: (items) => items })),
 };
@@ -158,6 +173,60 @@ describe('the configuration', () => {
     const config = new MyConfig();
     config.setCreativeMode();
     expect(new api.ModelManager(config).config.generation.temperature).toBe(1.2);
+  });
+});
+
+describe('the conversation', () => {
+  const conversation = () => new api.ConversationManager(new api.TextGenerator(new api.ModelManager()));
+
+  it('remembers ten turns unless it is told otherwise', () => {
+    expect(conversation().maxHistory).toBe(10);
+    const generator = new api.TextGenerator(new api.ModelManager());
+    expect(new api.ConversationManager(generator, { maxHistory: 3 }).maxHistory).toBe(3);
+  });
+
+  it('begins empty', () => {
+    expect(conversation().conversationHistory).toEqual([]);
+    expect(conversation().systemMessage).toBeNull();
+    expect(conversation().getHistorySummary()).toEqual({
+      ...{ totalMessages: 0, userMessages: 0, assistantMessages: 0, systemMessage: null, latestMessages: [] },
+    });
+  });
+
+  it('has one system message at a time', () => {
+    const own = conversation();
+    own.setSystemMessage('짧게 답해 주세요.');
+    expect(own.getHistorySummary().systemMessage).toBe('짧게 답해 주세요.');
+    own.setSystemMessage(null);
+    expect(own.systemMessage).toBeNull();
+  });
+});
+
+describe('a retry', () => {
+  it('is made three times unless it is told otherwise', async () => {
+    let tries = 0;
+    const work = () => {
+      tries++;
+      throw new api.OutOfMemoryError('full');
+    };
+    await expect(api.retry(work, { retryDelay: 0 })).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY', attempts: 4 });
+    expect(tries).toBe(4);
+  });
+});
+
+describe('measuring', () => {
+  it('adds time, memory and name', async () => {
+    const read = api.monitorPerformance(async function reading(page: number) {
+      return { page };
+    });
+    expect(await read(3)).toEqual({
+      page: 3,
+      performance: {
+        executionTime: expect.any(Number),
+        memoryUsed: expect.any(Number),
+        functionName: 'reading',
+      },
+    });
   });
 });
 
