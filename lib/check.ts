@@ -90,7 +90,7 @@ export function checkText(name: string, value: unknown): string {
 
 /** The path of a file: a text that the operating system takes whole. */
 export function checkPath(name: string, value: unknown): string {
-  if (typeof value !== 'string' || value === '' || value.includes('\0')) fail(name, 'a path', value);
+  if (typeof value !== 'string' || value.trim() === '' || value.includes('\0')) fail(name, 'a path', value);
   return value;
 }
 

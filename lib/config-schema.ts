@@ -9,15 +9,22 @@ import {
   fail,
   type NumberRange,
   reading,
+  show,
 } from './check.js';
+import { readDeviceMap, readDtype, readFlag, readNumber } from './config-values.js';
 import { CONVERSION_TYPES } from './convert/types.js';
+import { InvalidArgumentError } from './errors.js';
+import { likelyMeant } from './misspelling.js';
 
 export interface ModelSection {
   /** Name on the hub; looked for in `paths.cacheDir`. */
   name: string;
   /** A GGUF file; goes before `name`. */
   path: string | null;
-  /** "auto", "cpu", "cuda" or the name of a device. */
+  /**
+   * "auto" (the GPU that `hardware.targetGpu` names, else the first GPU, else the CPU), "cpu", "cuda" or the name of a
+   * device ("CUDA1", "cuda:1"). In files null and the placements of accelerate ("balanced", "sequential", …) mean "auto".
+   */
   deviceMap: string;
   /** Accepted from files of the Python original; a GGUF file says itself which types its weights have. */
   torchDtype: string;
@@ -35,9 +42,9 @@ export interface ModelSection {
 export interface QuantizationSection {
   /** Type for conversion, e.g. "Q4_K_M". */
   type: string;
-  /** true in a file without `type`: Q4_K_M */
+  /** true in a file without `type`: Q4_K_M. Programs set `type`. */
   loadIn4bit: boolean;
-  /** true in a file without `type`: Q8_0 */
+  /** true in a file without `type`: Q8_0. A file that asks for both, without `type`, is refused. */
   loadIn8bit: boolean;
   /** This and the next two are accepted from files of the Python original; they are bitsandbytes' own and have no effect. */
   bnb4bitQuantType: string;
@@ -46,6 +53,7 @@ export interface QuantizationSection {
 }
 
 export interface GenerationSection {
+  /** At least 1. */
   maxTokens: number;
   /** 0 … 2; 0 is greedy. */
   temperature: number;
@@ -59,11 +67,18 @@ export interface GenerationSection {
 }
 
 export interface HardwareSection {
-  /** This and the next three are read, checked and saved, but have no effect yet: `gpuLayers` decides what is offloaded. */
-  targetGpu: string | null;
+  /**
+   * The GPU that `model.deviceMap: "auto"` takes: its number among the machine's, or a part of its name ("RTX 4060").
+   * null: the first. Without effect on a machine without GPU, and beside a `deviceMap` that names a device.
+   */
+  targetGpu: string | number | null;
+  /** GB (2^30 bytes) of `targetGpu` that may be planned for. Without effect where `targetGpu` has none. */
   targetVramGb: number;
+  /** Accepted from files of the Python original; layers that do not fit on the GPU always stay with the CPU. */
   useCpuOffload: boolean;
+  /** Share of the GPU's free memory that `gpuLayers: "auto"` may plan for. Above 0, up to 1. */
   maxMemoryUsage: number;
+  /** Text layers on the GPU. "auto": as many as fit; a number is not bounded by the plan. */
   gpuLayers: 'auto' | number;
   /** null: as many as there are physical cores. */
   threads: number | null;
@@ -78,11 +93,13 @@ export interface HardwareSection {
 }
 
 export interface PathsSection {
+  /** Where models of the hub are looked for. Folders are made when something is first written to them. */
   cacheDir: string;
   /** Kept for what is written later; nothing is written there yet. */
   logDir: string;
   /** Where conversations are exported to. */
   outputDir: string;
+  /** Where `saveToYaml` writes unless told otherwise. */
   configFile: string;
 }
 
@@ -111,23 +128,34 @@ export interface ConfigSections {
 
 export type SectionName = keyof ConfigSections;
 
-interface Field {
+const MAX_GPU = 999;
+
+export interface Field {
   initial: unknown;
   /** Spelling in YAML, where it is not the snake_case of the key. */
   yaml?: string;
+  /** What people write in files and mean by it, before `check`: `"256"` for 256, `torch.float16`, `yes`. */
+  fromFile?: (value: unknown) => unknown;
   /** @throws InvalidArgumentError */
   check(name: string, value: unknown): unknown;
 }
 
 const text = (initial: string): Field => ({ initial, check: checkText });
-const flag = (initial: boolean, yaml?: string): Field => ({ initial, check: checkBoolean, ...(yaml && { yaml }) });
+const flag = (initial: boolean, yaml?: string): Field => ({
+  initial,
+  check: checkBoolean,
+  fromFile: readFlag,
+  ...(yaml && { yaml }),
+});
 const number = (initial: number, range: NumberRange): Field => ({
   initial,
   check: (name, value) => checkNumber(name, value, range),
+  fromFile: readNumber,
 });
 const integer = (initial: number, range: NumberRange): Field => ({
   initial,
   check: (name, value) => checkInteger(name, value, range),
+  fromFile: readNumber,
 });
 const optional = (field: Field): Field => ({
   ...field,
@@ -139,15 +167,37 @@ const choice = (initial: string, choices: readonly string[], yaml?: string): Fie
   check: (name, value) => checkOneOf(name, value, choices),
   ...(yaml && { yaml }),
 });
+const dtype = (initial: string, yaml?: string): Field => ({
+  ...choice(initial, ['bfloat16', 'float16', 'float32', 'auto'], yaml),
+  fromFile: readDtype,
+});
 
-const DTYPES = ['bfloat16', 'float16', 'float32', 'auto'];
+const deviceMap: Field = { ...text('auto'), fromFile: readDeviceMap };
+
+const targetGpu: Field = {
+  initial: null,
+  check: (name, value) => {
+    if (value === null || (typeof value === 'string' && value.trim() !== '')) return value;
+    if (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_GPU) return value;
+    return fail(name, `the name of a GPU, its number from 0 to ${MAX_GPU}, or null`, value);
+  },
+};
+
+const gpuLayers: Field = {
+  initial: 'auto',
+  check: (name, value) => {
+    if (value === 'auto' || (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 1000)) return value;
+    return fail(name, '"auto" or an integer from 0 to 1000', value);
+  },
+  fromFile: readNumber,
+};
 
 export const SCHEMA: { [S in SectionName]: { [K in keyof ConfigSections[S]]: Field } } = {
   model: {
     name: text('Bllossom/llama-3.2-Korean-Bllossom-AICA-5B'),
     path: optional(text('')),
-    deviceMap: text('auto'),
-    torchDtype: choice('bfloat16', DTYPES),
+    deviceMap,
+    torchDtype: dtype('bfloat16'),
     lowCpuMemUsage: flag(true),
     trustRemoteCode: flag(false),
     crossRowMode: choice('hf', ['hf', 'meta']),
@@ -157,7 +207,7 @@ export const SCHEMA: { [S in SectionName]: { [K in keyof ConfigSections[S]]: Fie
     loadIn4bit: flag(true, 'load_in_4bit'),
     loadIn8bit: flag(false, 'load_in_8bit'),
     bnb4bitQuantType: choice('nf4', ['nf4', 'fp4'], 'bnb_4bit_quant_type'),
-    bnb4bitComputeDtype: choice('bfloat16', DTYPES, 'bnb_4bit_compute_dtype'),
+    bnb4bitComputeDtype: dtype('bfloat16', 'bnb_4bit_compute_dtype'),
     bnb4bitUseDoubleQuant: flag(true, 'bnb_4bit_use_double_quant'),
   },
   generation: {
@@ -169,17 +219,11 @@ export const SCHEMA: { [S in SectionName]: { [K in keyof ConfigSections[S]]: Fie
     repetitionPenalty: number(1.1, { above: 0, max: 10 }),
   },
   hardware: {
-    targetGpu: optional(text('')),
+    targetGpu,
     targetVramGb: number(8, { above: 0, max: 4096 }),
     useCpuOffload: flag(false),
     maxMemoryUsage: number(0.9, { above: 0, max: 1 }),
-    gpuLayers: {
-      initial: 'auto',
-      check: (name, value) => {
-        if (value === 'auto' || (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 1000)) return value;
-        return fail(name, '"auto" or an integer from 0 to 1000', value);
-      },
-    },
+    gpuLayers,
     threads: optional(integer(0, { min: 1, max: 512 })), // ggml's limit
     contextSize: optional(integer(0, { min: 8, max: 1 << 20 })),
     maxBatchSize: optional(integer(0, { min: 1, max: 256 })),
@@ -213,15 +257,35 @@ export function defaultsOf<S extends SectionName>(section: S): ConfigSections[S]
   ) as unknown as ConfigSections[S];
 }
 
-/** The checked values of a section, each read once. @throws InvalidArgumentError naming the first that is wrong */
+/**
+ * The checked values of a section, each read once.
+ *
+ * @throws InvalidArgumentError naming the first that is wrong, or a key that looks misspelled
+ */
 export function checkSection<S extends SectionName>(sections: Pick<ConfigSections, S>, section: S): ConfigSections[S] {
   return reading(`${section} cannot be read`, () => {
     const values: object = sections[section];
-    if (typeof values !== 'object' || values === null) fail(section, 'an object', values);
-    return Object.fromEntries(
-      fieldsOf(section).map(([key, field]) => [key, field.check(`${section}.${key}`, Reflect.get(values, key))]),
-    ) as unknown as ConfigSections[S];
+    if (typeof values !== 'object' || values === null) fail(section, 'a section of the configuration', values);
+    const fields = fieldsOf(section);
+    const checked = fields.map(([key, field]) => [key, field.check(`${section}.${key}`, Reflect.get(values, key))]);
+    checkSpelling(section, Object.keys(values));
+    return Object.fromEntries(checked) as unknown as ConfigSections[S];
   });
+}
+
+function checkSpelling(section: SectionName, keys: readonly string[]): void {
+  const known = fieldsOf(section).map(([key]) => key);
+  for (const key of keys) {
+    const meant = known.includes(key) ? undefined : likelyMeant(key, known);
+    if (meant !== undefined) {
+      throw new InvalidArgumentError(`Unknown key ${show(key)} in ${section}: did you mean ${meant}?`);
+    }
+  }
+}
+
+/** Whether null is a value of its own; where it is not, a file that gives it means the default. */
+export function takesNull(field: Field): boolean {
+  return field.initial === null;
 }
 
 /** The YAML spelling of a key. */

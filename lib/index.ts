@@ -38,6 +38,7 @@ export {
 } from './convert/convert.js';
 export type { CheckpointFiles, RandomAccessFile } from './convert/tensor-source.js';
 export { CONVERSION_TYPES, type ConversionType } from './convert/types.js';
+export { setupEnvironment } from './environment.js';
 export {
   BackendError,
   BllossomError,
@@ -66,12 +67,11 @@ export { Generation, type GenerationOptions } from './generation.js';
 export type { GenerateOptions, GenerationParameters, SamplingOptions } from './generation-parameters.js';
 export type { ImageSource } from './image/decode.js';
 export { type GgufReport, inspectGguf, type MemoryPlan } from './inspect.js';
+export type { ModelArchitecture, ModelInfo } from './model-info.js';
 export {
   getModelManager,
   type LoadedModel,
   type LoadModelOptions,
-  type ModelArchitecture,
-  type ModelInfo,
   ModelManager,
 } from './model-manager.js';
 export {
@@ -98,3 +98,4 @@ export {
   type VisionTaskOptions,
 } from './vision-generator.js';
 export type { Language, VisionTask } from './vision-tasks.js';
+export { withModel } from './with-model.js';

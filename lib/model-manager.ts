@@ -1,18 +1,31 @@
 /** Loads and frees a model; generators take the loaded one from here. */
 
-import { checkCallback, checkInstance, checkOptions, checkSignal } from './check.js';
+import { isDeepStrictEqual } from 'node:util';
+import { abortable } from './abortable.js';
+import { checkCallback, checkInstance, checkOptions, checkSignal, reading } from './check.js';
 import { Config } from './config.js';
-import { CancelledError, ModelNotLoadedError } from './errors.js';
+import { pickDevice } from './device.js';
+import {
+  CancelledError,
+  ClosedError,
+  InvalidArgumentError,
+  ModelNotLoadedError,
+  ModelOutputError,
+  toBllossomError,
+} from './errors.js';
+import { describeModel, GB, type ModelInfo } from './model-info.js';
 import { locateModel } from './model-path.js';
-import type { NativeLoadOptions, NativeMemory, NativeModelInfo } from './native/binding.js';
+import type { NativeLoadOptions, NativeModelInfo, NativeSystemInfo } from './native/binding.js';
 import { Engine } from './native/engine.js';
 import { loadNative } from './native/load.js';
 import { imageFetcher } from './net/image-fetcher.js';
 import { Processor } from './processor.js';
+import { SharedWork, type Waiter } from './shared-work.js';
 
 export interface LoadModelOptions {
   /** 0 … 1. If it throws, `loadModel` returns false and `lastError` is what was thrown. */
   onProgress?: ((value: number) => void) | undefined;
+  /** Aborted, `loadModel` returns false and `lastError` is the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
@@ -23,28 +36,8 @@ export interface LoadedModel {
   readonly processor: Processor;
 }
 
-export interface ModelInfo {
-  status: 'loaded' | 'not_loaded';
-  modelName: string;
-  device: string | null;
-  quantization: string | null;
-  /** GB on GPUs. */
-  vramAllocated: number;
-  /** GB of all GPUs. */
-  vramTotal: number;
-  /** GB in main memory. */
-  ramAllocated: number;
-  /** Facts of the architecture; null while nothing is loaded. */
-  architecture: ModelArchitecture | null;
-}
-
-export type ModelArchitecture = Pick<
-  NativeModelInfo,
-  | ('parameters' | 'layers' | 'crossLayers' | 'embeddingSize' | 'vocabSize' | 'contextSize' | 'contextTrain')
-  | ('threads' | 'tileSize' | 'maxTiles' | 'aspectRatios')
->;
-
-const GB = 1024 ** 3;
+/** Gives an idle manager another configuration. @returns false when it is not idle */
+let reconfigure: (manager: ModelManager, config: Config) => boolean;
 
 /**
  * Every call works in every state, and none leaves the manager unusable:
@@ -60,20 +53,34 @@ const GB = 1024 ** 3;
  * | `requireModel`, generators | `ModelNotLoadedError` | `ModelNotLoadedError` | answer | answer, computed together | `ModelNotLoadedError` |
  * | items of a batch          | that as `error`      | that as `error`  | answer    | answer               | that as `error`  |
  *
- * What an unloading ends rejects with `ClosedError`. Of a `processor` that was kept, `applyChatTemplate` and
+ * What an unloading ends fails with `ClosedError`, a loading with false and that in `lastError`. Of a `processor` that was kept, `applyChatTemplate` and
  * `prepareImage` go on; `tokenize` and `detokenize` throw `ModelNotLoadedError` and, once it is gone, `ClosedError`.
+ *
+ * @example
+ * await using manager = new ModelManager(config);
+ * if (!(await manager.loadModel())) throw manager.lastError;
  */
-export class ModelManager {
-  readonly config: Config;
-  /** Why the last `loadModel` returned false. */
-  lastError: Error | null = null;
+export class ModelManager implements AsyncDisposable {
+  #config: Config;
   #model: LoadedModel | null = null;
-  #loading: Promise<boolean> | null = null;
+  #load: SharedWork<void> | null = null;
   #unloading: Promise<void> | null = null;
+  /** Calls of `unloadModel`, so that a waiting `loadModel` knows of those after it. */
+  #unloads = 0;
+  #lastError: Error | null = null;
 
   /** @throws InvalidArgumentError when `config` is something else */
   constructor(config: Config = new Config()) {
-    this.config = checkInstance('config', config, Config, 'a Config');
+    this.#config = checkConfig(config);
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** Why the last `loadModel` or `healthCheck` that returned false did so; null after one that succeeded since. */
+  get lastError(): Error | null {
+    return this.#lastError;
   }
 
   get isLoaded(): boolean {
@@ -100,8 +107,9 @@ export class ModelManager {
   }
 
   /**
-   * Loads the model of the configuration: `model.path`, else `model.name` in `paths.cacheDir`. A load under way is
-   * joined (and is its first caller's to follow and to abort), a loaded model kept, an unloading waited for.
+   * Loads the model of the configuration: `model.path`, else `model.name` in `paths.cacheDir`. A loaded model is kept,
+   * an unloading waited for. A load under way is joined: each caller has its own progress and signal, and the load goes
+   * on until all of them have given up.
    *
    * @returns false on failure; the typed reason is in `lastError`
    * @throws InvalidArgumentError on wrong options
@@ -111,20 +119,24 @@ export class ModelManager {
     const onProgress = checkCallback('onProgress', given.onProgress);
     const { signal } = given;
     if (signal !== undefined) checkSignal('signal', signal);
-    while (this.#unloading) await this.#unloading;
-    if (this.#model) return true;
-    this.#loading ??= this.#load({ onProgress, signal }).finally(() => {
-      this.#loading = null;
-    });
-    return this.#loading;
+    return this.#attempt(() => this.#join({ onProgress, signal }));
   }
 
-  /** Frees the model, once a load under way has ended; open generations reject with `ClosedError`. */
+  /**
+   * Frees the model; open generations reject with `ClosedError`, and so does a load under way, in `lastError`. Harmless
+   * when nothing is loaded, and when it is called again.
+   */
   unloadModel(): Promise<void> {
+    this.#unloads++;
     this.#unloading ??= this.#unload().finally(() => {
       this.#unloading = null;
     });
     return this.#unloading;
+  }
+
+  /** The same as `unloadModel`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.unloadModel();
   }
 
   /** Frees image states and scratch memory but keeps the model. */
@@ -133,32 +145,13 @@ export class ModelManager {
   }
 
   getModelInfo(): ModelInfo {
-    const model = this.#model;
-    const { name } = this.config.model;
-    const none = { vramAllocated: 0, vramTotal: 0, ramAllocated: 0, architecture: null };
-    if (!model) return { status: 'not_loaded', modelName: name, device: null, quantization: null, ...none };
-    const { info } = model;
-    const memory = model.engine.memory();
-    const { parameters, layers, crossLayers, embeddingSize, vocabSize, contextSize, contextTrain } = info;
-    const { threads, tileSize, maxTiles, aspectRatios } = info;
-    const text = { parameters, layers, crossLayers, embeddingSize, vocabSize, contextSize, contextTrain };
-    return {
-      status: 'loaded',
-      modelName: info.name || name,
-      device: info.device,
-      quantization: info.quantization,
-      vramAllocated: memory.device / GB,
-      vramTotal: totalVram() / GB,
-      ramAllocated: (allocated(memory) - memory.device) / GB,
-      architecture: { ...text, threads, tileSize, maxTiles, aspectRatios },
-    };
+    return describeModel(this.#model, this.#config.model.name);
   }
 
-  /** Generates one token. @returns whether that worked */
+  /** Generates one token. @returns whether that worked; if not, the reason is in `lastError` */
   async healthCheck(): Promise<boolean> {
-    if (!this.#model) return false;
-    const { engine, info, processor } = this.#model;
-    try {
+    return this.#attempt(async () => {
+      const { engine, info, processor } = this.requireModel();
       const request = engine.generate({
         prompt: processor.applyChatTemplate([{ role: 'user', content: 'Hi' }]),
         images: [],
@@ -174,52 +167,101 @@ export class ModelManager {
         logprobs: -1,
         credit: 1,
       });
-      const { tokens } = await request.done;
-      return tokens.length === 1 && (tokens[0] ?? -1) >= 0 && (tokens[0] ?? info.vocabSize) < info.vocabSize;
-    } catch {
+      const [token = -1, ...more] = (await request.done).tokens;
+      if (token >= 0 && token < info.vocabSize && more.length === 0) return;
+      throw new ModelOutputError(`The model answered with token ${token}; there are ${info.vocabSize}. Load it again`);
+    });
+  }
+
+  /** A failure goes to `lastError`; a success clears it, unless another call has failed meanwhile and is about to look. */
+  async #attempt(work: () => Promise<void>): Promise<boolean> {
+    const before = this.#lastError;
+    try {
+      await work();
+      if (this.#lastError === before) this.#lastError = null;
+      return true;
+    } catch (error) {
+      this.#lastError = error instanceof Error ? error : new CancelledError('The call was given up', { cause: error });
       return false;
     }
   }
 
-  async #load(options: LoadModelOptions): Promise<boolean> {
-    this.lastError = null;
-    let engine: Engine | undefined;
-    try {
-      this.config.validate();
-      const path = await locateModel(this.config);
-      const binding = loadNative();
-      engine = new Engine(binding);
-      const info = await engine.load(toNativeOptions(this.config, path), options);
-      const processor = new Processor(engine, info, binding.tileImage, () => imageFetcher(this.config.network));
-      this.#model = { engine, info, processor };
-      return true;
-    } catch (error) {
-      engine?.close();
-      this.lastError = loadError(error);
-      return false;
+  async #join({ onProgress, signal }: Waiter): Promise<void> {
+    const unloads = this.#unloads;
+    signal?.throwIfAborted();
+    while (this.#unloading || this.#load?.abandoned) {
+      const ending = this.#unloading ?? this.#load?.ended() ?? Promise.resolve();
+      await (signal ? abortable(ending, signal) : ending);
     }
+    if (this.#unloads !== unloads)
+      throw new ClosedError('The model was unloaded while loadModel waited for an unloading before it');
+    if (this.#model) return;
+    this.#load ??= this.#startLoad();
+    await this.#load.join({ onProgress, signal });
+  }
+
+  #startLoad(): SharedWork<void> {
+    return new SharedWork<void>(async (control) => {
+      try {
+        const model = await loadFrom(this.#config, control);
+        if (control.signal.aborted) {
+          model.engine.close();
+          throw control.signal.reason;
+        }
+        this.#model = model;
+      } finally {
+        this.#load = null;
+      }
+    });
   }
 
   async #unload(): Promise<void> {
-    await this.#loading;
+    if (this.#load) {
+      this.#load.abort(new ClosedError('The model was unloaded while it was being loaded'));
+      await this.#load.ended();
+    }
     const engine = this.#model?.engine;
     this.#model = null;
     if (!engine) return;
     await engine.unload().finally(() => engine.close());
   }
+
+  static {
+    reconfigure = (manager, config) => {
+      if (manager.#model || manager.#load || manager.#unloading) return false;
+      manager.#config = config;
+      return true;
+    };
+  }
 }
 
-/** An error; the signal's reason or what a callback threw, where it is none, becomes the cause of one. */
-function loadError(error: unknown): Error {
-  return error instanceof Error ? error : new CancelledError('Loading was cancelled', { cause: error });
+async function loadFrom(config: Config, control: Required<Waiter>): Promise<LoadedModel> {
+  let engine: Engine | undefined;
+  try {
+    config.validate();
+    const path = await locateModel(config);
+    const binding = loadNative();
+    const options = toNativeOptions(config, path, binding.systemInfo());
+    engine = new Engine(binding);
+    const info = await engine.load(options, control);
+    const processor = new Processor(engine, info, binding.tileImage, () => imageFetcher(config.network));
+    return { engine, info, processor };
+  } catch (error) {
+    engine?.close();
+    throw control.signal?.aborted && error === control.signal.reason ? error : toBllossomError(error);
+  }
 }
 
-function toNativeOptions({ model, hardware }: Config, path: string): NativeLoadOptions {
+function toNativeOptions(config: Config, path: string, { devices }: NativeSystemInfo): NativeLoadOptions {
+  const { model, hardware } = config;
+  const aimsAtGpu = model.deviceMap === 'auto' && hardware.targetGpu !== null;
   return {
     path,
-    device: model.deviceMap,
+    device: pickDevice(config, devices),
     threads: hardware.threads ?? 0,
     gpuLayers: hardware.gpuLayers === 'auto' ? -1 : hardware.gpuLayers,
+    gpuShare: hardware.maxMemoryUsage,
+    gpuBytes: aimsAtGpu ? hardware.targetVramGb * GB : 0,
     contextSize: hardware.contextSize ?? 0,
     batchSize: 0,
     maxSequences: hardware.maxBatchSize ?? 0,
@@ -230,20 +272,27 @@ function toNativeOptions({ model, hardware }: Config, path: string): NativeLoadO
   };
 }
 
-function allocated({ weights, selfCache, crossCache, compute }: NativeMemory): number {
-  return weights + selfCache + crossCache + compute;
-}
-
-function totalVram(): number {
-  const { devices } = loadNative().systemInfo();
-  return devices.filter(({ type }) => type === 'gpu').reduce((sum, { memoryTotal }) => sum + memoryTotal, 0);
+function checkConfig(config: Config): Config {
+  return checkInstance('config', config, Config, 'a Config');
 }
 
 let shared: ModelManager | undefined;
 
-/** The one manager of this process. The configuration counts with the first call only. @throws InvalidArgumentError */
+/**
+ * The one manager of this process (of this thread, in a worker). It keeps the configuration of the first call; another
+ * one with other values takes over while no model is loaded, and is refused while one is.
+ *
+ * @throws InvalidArgumentError when `config` is something else, or comes too late
+ */
 export function getModelManager(config?: Config): ModelManager {
   if (config !== undefined) checkInstance('config', config, Config, 'a Config');
   shared ??= new ModelManager(config);
-  return shared;
+  if (config === undefined || config === shared.config) return shared;
+  const [given, own] = [checkConfig(config).toJSON(), shared.config.toJSON()];
+  if (reading('config cannot be read', () => isDeepStrictEqual(given, own))) return shared;
+  if (reconfigure(shared, config)) return shared;
+  throw new InvalidArgumentError(
+    'The shared manager has a model loaded with another configuration: call unloadModel() first, leave the ' +
+      'configuration out, or take an own manager with new ModelManager(config)',
+  );
 }

@@ -26,6 +26,17 @@ static int32_t count_of(Napi::Object o, const char * key, int32_t low = 0) {
     return value;
 }
 
+static gpu_limits read_gpu_limits(Napi::Object o) {
+    const gpu_limits limits{read_number(o.Get("gpuShare"), "gpuShare"), read_number(o.Get("gpuBytes"), "gpuBytes")};
+    if (limits.share <= 0 || limits.share > 1) {
+        refuse(format("gpuShare is %g, but must be above 0 and up to 1", limits.share));
+    }
+    if (limits.max_bytes < 0) {
+        refuse(format("gpuBytes is %g, but must be at least 0", limits.max_bytes));
+    }
+    return limits;
+}
+
 engine_options read_engine_options(Napi::Value value) {
     const Napi::Object o = read_object(value, "options");
 
@@ -34,6 +45,7 @@ engine_options read_engine_options(Napi::Value value) {
     options.device        = string_of(o, "device");
     options.n_threads     = count_of(o, "threads");
     options.n_gpu_layers  = count_of(o, "gpuLayers", -1);
+    options.gpu           = read_gpu_limits(o);
     options.n_seq_max     = count_of(o, "maxSequences");
     options.check_tensors = bool_of(o, "checkTensors");
 

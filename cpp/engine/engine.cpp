@@ -305,7 +305,8 @@ void engine::do_load(uint32_t id, const engine_options & options, const cancel_f
     };
     auto next      = std::make_unique<loaded_model>();
     next->backends = std::make_unique<backend_set>(options.device, options.n_threads);
-    next->weights  = load_model(*next->backends, {options.path, options.check_tensors, options.n_gpu_layers, progress});
+    next->weights =
+        load_model(*next->backends, {options.path, options.check_tensors, options.n_gpu_layers, options.gpu, progress});
     if (options.n_threads == 0) {
         next->backends->set_n_threads(useful_threads(next->weights->n_bytes, next->backends->n_threads()));
     }

@@ -6,6 +6,7 @@
 // is settled by exactly one event (event.h). Nothing here knows N-API.
 
 #include "event.h"
+#include "gpu-limits.h"
 #include "request.h"
 
 #include <condition_variable>
@@ -27,8 +28,9 @@ struct engine_options {
     std::string device   = "auto"; // backend.h
     int32_t n_threads    = 0;      // 0: physical cores
     int32_t n_gpu_layers = -1;     // -1: as many as fit
-    int32_t n_seq_max    = 0;      // 0: 4
-    bool check_tensors   = true;
+    gpu_limits gpu;                // what "fit" means
+    int32_t n_seq_max  = 0;        // 0: 4
+    bool check_tensors = true;
     context_options context;
 };
 

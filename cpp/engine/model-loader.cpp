@@ -73,7 +73,7 @@ class model_loader {
     }
 
     void create_tensors() {
-        place_weights(backends_, options_.n_gpu_layers, plan_);
+        place_weights(backends_, options_.n_gpu_layers, options_.gpu, plan_);
         for (const auto & planned : plan_) {
             if (planned.use == tensor_use::gate) {
                 continue;

@@ -2,6 +2,7 @@
 // A loaded model: hyper-parameters, tensors, and the buffers that hold them. Immutable after loading.
 
 #include "backend.h"
+#include "gpu-limits.h"
 #include "hparams.h"
 #include "weights.h"
 
@@ -18,6 +19,7 @@ struct load_options {
     std::string path;
     bool check_tensors   = true; // refuse NaN and infinity in the weights
     int32_t n_gpu_layers = -1;   // text layers on the GPU; -1: as many as fit
+    gpu_limits gpu;              // what "fit" means
 
     std::function<bool(float)> progress; // called with 0..1; return false to cancel
 };

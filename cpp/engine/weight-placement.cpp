@@ -9,8 +9,8 @@ namespace bllossom {
 
 namespace {
 
-// Of a GPU's free memory, the part that weights may take; caches and compute buffers need the rest.
-constexpr double gpu_weight_share = 0.8;
+// Of the GPU memory that may be planned for, the part that weights may take; caches and compute buffers need the rest.
+constexpr double gpu_weight_share = 0.9;
 
 /** Buffer types of the CPU that store weights in a layout of their own, best first. */
 std::vector<ggml_backend_buffer_type_t> repacking_buffer_types(ggml_backend_dev_t cpu) {
@@ -50,7 +50,8 @@ bool is_device_weight(const planned_tensor & planned) {
 }
 
 /** The first text layer that the GPU holds; n_layer when it holds none. */
-int32_t first_gpu_layer(ggml_backend_dev_t gpu, const std::vector<planned_tensor> & plan, int32_t n_gpu_layers) {
+int32_t first_gpu_layer(ggml_backend_dev_t gpu, const std::vector<planned_tensor> & plan, int32_t n_gpu_layers,
+                        const gpu_limits & limits) {
     int32_t n_layer = 0;
     for (const auto & planned : plan) {
         n_layer = std::max(n_layer, planned.il + 1);
@@ -60,7 +61,7 @@ int32_t first_gpu_layer(ggml_backend_dev_t gpu, const std::vector<planned_tensor
     }
     size_t free = 0, total = 0;
     ggml_backend_dev_memory(gpu, &free, &total);
-    auto budget = double(free) * gpu_weight_share;
+    auto budget = weight_budget(free, limits);
     std::vector<uint64_t> layer_bytes(size_t(n_layer), 0);
     for (const auto & planned : plan) {
         if (planned.part == model_part::layer) {
@@ -78,13 +79,19 @@ int32_t first_gpu_layer(ggml_backend_dev_t gpu, const std::vector<planned_tensor
 
 } // namespace
 
-void place_weights(const backend_set & backends, int32_t n_gpu_layers, std::vector<planned_tensor> & plan) {
+double weight_budget(size_t free, const gpu_limits & limits) {
+    const double planned = double(free) * limits.share;
+    return gpu_weight_share * (limits.max_bytes > 0 ? std::min(planned, limits.max_bytes) : planned);
+}
+
+void place_weights(const backend_set & backends, int32_t n_gpu_layers, const gpu_limits & limits,
+                   std::vector<planned_tensor> & plan) {
     ggml_backend_dev_t cpu          = ggml_backend_get_device(backends.cpu());
     ggml_backend_buffer_type_t host = ggml_backend_dev_buffer_type(cpu);
     const auto repacking            = repacking_buffer_types(cpu);
 
     ggml_backend_dev_t gpu  = backends.gpu() != nullptr ? ggml_backend_get_device(backends.gpu()) : nullptr;
-    const int32_t gpu_layer = gpu != nullptr ? first_gpu_layer(gpu, plan, n_gpu_layers) : 0;
+    const int32_t gpu_layer = gpu != nullptr ? first_gpu_layer(gpu, plan, n_gpu_layers, limits) : 0;
 
     const auto place = [&](const planned_tensor & planned) {
         const bool is_matrix = planned.use == tensor_use::matrix;

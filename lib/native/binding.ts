@@ -53,6 +53,10 @@ export interface NativeLoadOptions {
   threads: number;
   /** -1: as many as fit. */
   gpuLayers: number;
+  /** Of a GPU's free memory, what "fit" may count on; above 0, up to 1. */
+  gpuShare: number;
+  /** Bytes that it may count on at most. 0: no bound. */
+  gpuBytes: number;
   /** Positions in the self cache, shared by all sequences. 0: min(model, 8192). */
   contextSize: number;
   /** Rows computed in one graph. 0: 512. */

@@ -34,6 +34,8 @@ export async function openModel(file, { rowMode, kvType }) {
     device: 'cpu',
     threads: 1, // on matrices this small more of them only wait for each other
     gpuLayers: -1,
+    gpuShare: 0.9,
+    gpuBytes: 0,
     contextSize: 1024,
     batchSize: 0,
     maxSequences: 1,

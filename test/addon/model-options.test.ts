@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { Config } from '../../lib/config.js';
 import { ContextFullError } from '../../lib/errors.js';
 import { ModelManager } from '../../lib/model-manager.js';
-import { GREEDY, loadedManager, ROOT, tinyImages, tinyModel } from '../support/model.js';
+import { Engine } from '../../lib/native/engine.js';
+import { loadNative } from '../../lib/native/load.js';
+import { GREEDY, loadedManager, loadOptions, ROOT, tinyImages, tinyModel } from '../support/model.js';
 
 interface Golden {
   cases: { name: string; input_ids: number[]; images: string[] }[];
@@ -65,6 +67,28 @@ describe('options of the model', () => {
         });
         await expect(engine.generate(request(2)).done).rejects.toBeInstanceOf(ContextFullError);
         expect((await engine.generate(request(1)).done).tokens).toHaveLength(1);
+      },
+    );
+  });
+
+  it.each([
+    [{ gpuShare: 0 }, /gpuShare is 0, but must be above 0 and up to 1/],
+    [{ gpuShare: 1.5 }, /gpuShare is 1.5/],
+    [{ gpuShare: Number.NaN }, /gpuShare is nan/],
+    [{ gpuBytes: -1 }, /gpuBytes is -1, but must be at least 0/],
+  ])('the engine refuses %j', async (limits, message) => {
+    const engine = new Engine(loadNative());
+    await expect(engine.load({ ...loadOptions(await tinyModel()), ...limits })).rejects.toThrow(message);
+    engine.close();
+  });
+
+  it('targetGpu and its limits change nothing where there is no GPU to choose', async () => {
+    const limits = { targetGpu: 'RTX 4060', targetVramGb: 0.001, maxMemoryUsage: 0.01 };
+    await withManager(
+      (config) => Object.assign(config.hardware, limits) && Object.assign(config.model, { deviceMap: 'cpu' }),
+      async (manager) => {
+        expect(manager.device).toBe('cpu');
+        expect(await manager.healthCheck()).toBe(true);
       },
     );
   });

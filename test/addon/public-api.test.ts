@@ -67,6 +67,40 @@ describe('the manager', () => {
     expect(api.getModelManager()).not.toBe(manager);
   });
 
+  it('withModel loads, lends and frees', async () => {
+    const used = await api.withModel(manager.config.clone(), async (own) => {
+      expect(own.isLoaded).toBe(true);
+      const { success } = await new api.TextGenerator(own).generate('hello', SHORT);
+      return { own, success };
+    });
+    expect([used.success, used.own.isLoaded]).toEqual([true, false]);
+  });
+
+  it('withModel frees when the function throws, and passes on what it threw', async () => {
+    const mine = new Error('mine');
+    let seen: api.ModelManager | undefined;
+    const work = api.withModel(manager.config.clone(), (own) => {
+      seen = own;
+      throw mine;
+    });
+    await expect(work).rejects.toBe(mine);
+    expect(seen?.isLoaded).toBe(false);
+  });
+
+  it('setupEnvironment sets what is unset, and says what', () => {
+    const before = { ...process.env };
+    try {
+      delete process.env.HF_HOME;
+      process.env.HF_HUB_CACHE = '/kept';
+      const set = api.setupEnvironment();
+      expect(set.HF_HOME).toBe(process.env.HF_HOME);
+      expect([set.HF_HUB_CACHE, process.env.HF_HUB_CACHE]).toEqual([undefined, '/kept']);
+    } finally {
+      for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];
+      Object.assign(process.env, before);
+    }
+  });
+
   it('says false and why when loading fails', async () => {
     const own = new api.ModelManager();
     own.config.model.path = join(temporaryFolder(), 'none.gguf');

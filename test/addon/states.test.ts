@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ConversationManager } from '../../lib/conversation-manager.js';
 import { BllossomError } from '../../lib/errors.js';
@@ -7,6 +8,7 @@ import type { GenerationResult } from '../../lib/run-generation.js';
 import { safeGenerate } from '../../lib/safe-generate.js';
 import { TextGenerator } from '../../lib/text-generator.js';
 import { VisionGenerator } from '../../lib/vision-generator.js';
+import { withModel } from '../../lib/with-model.js';
 import { loadedManager, tinyImages } from '../support/model.js';
 
 interface Situation {
@@ -56,9 +58,16 @@ async function idle(): Promise<Situation> {
   return { manager, held: manager.requireModel(), pending: Promise.resolve() };
 }
 
+/** Options of an answer that no stop token ends. */
+function endless(manager: ModelManager): { maxTokens: number; logitBias: Record<number, number> } {
+  const { stopTokens } = manager.requireModel().info;
+  const logitBias = Object.fromEntries(stopTokens.map((token) => [token, Number.NEGATIVE_INFINITY]));
+  return { maxTokens: 300, logitBias };
+}
+
 /** A long generation that has given its first piece; in an object, for it would be awaited itself. */
 async function begun(manager: ModelManager): Promise<{ open: Generation<GenerationResult> }> {
-  const open = new TextGenerator(manager).generate('hello', { maxTokens: 300, temperature: 2, seed: 1 });
+  const open = new TextGenerator(manager).generate('hello', endless(manager));
   await open[Symbol.asyncIterator]().next();
   return { open };
 }
@@ -126,6 +135,11 @@ const TABLE: [name: string, run: Operation, outcomes: Outcomes][] = [
     (s) => answers(safeGenerate(text(s), 'hello', { ...OPTIONS, retryDelay: 0 })),
     whether('answers', 'ERR_NOT_LOADED'),
   ],
+  [
+    'withModel',
+    ({ manager }) => withModel(manager, (own) => answers(new TextGenerator(own).generate('hello', OPTIONS))),
+    all('answers'),
+  ],
   // A processor that was kept: what needs the vocabulary is closed with the model, the rest goes on.
   ['tokenize', ({ held }) => held.processor.tokenize('a').length > 0, HELD],
   ['detokenize', ({ held }) => held.processor.detokenize([1]).length > 0, HELD],
@@ -156,6 +170,15 @@ describe.each(TABLE)('%s', (_, run, outcomes) => {
 });
 
 describe('what is under way when the model is unloaded', () => {
+  it('a loading ends with false, and ClosedError in lastError', async () => {
+    const { manager } = await idle();
+    await manager.unloadModel();
+    const loading = manager.loadModel();
+    await manager.unloadModel();
+    expect([await loading, manager.isLoaded]).toEqual([false, false]);
+    expect(manager.lastError).toMatchObject({ code: 'ERR_CLOSED' });
+  });
+
   it('a generation rejects with ClosedError', async () => {
     const { manager } = await idle();
     const { open } = await begun(manager);
@@ -165,7 +188,8 @@ describe('what is under way when the model is unloaded', () => {
 
   it('a batch has its open items as failures', async () => {
     const { manager } = await idle();
-    const batch = new TextGenerator(manager).batchGenerate(['a', 'b'], { maxTokens: 1000, temperature: 2, seed: 1 });
+    const batch = new TextGenerator(manager).batchGenerate(['a', 'b'], endless(manager));
+    await turn();
     await manager.unloadModel();
     expect(await items(batch)).toEqual(['ERR_CLOSED', 'ERR_CLOSED']);
   });

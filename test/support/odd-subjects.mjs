@@ -57,8 +57,16 @@ export function subjects({ api, files, manager, loadedManager }) {
       call: (given) => configured(given).validate(),
       inside: true,
     },
+    'Config#clone': { args: () => [sections()], call: (given) => configured(given).clone(), inside: true },
+    'Config#toJSON': { args: () => [sections()], call: (given) => configured(given).toJSON(), inside: true },
     'Config#printConfig': method(new Config(), 'printConfig'),
-    'Config#toString': method(new Config(), 'toString'),
+    'Config#toString': { args: () => [sections()], call: (given) => configured(given).toString(), inside: true },
+    setupEnvironment: { args: () => [new Config()], call: (...given) => api.setupEnvironment(...given) },
+    'setupEnvironment (configuration)': {
+      args: () => [sections()],
+      call: (given) => api.setupEnvironment(configured(given)),
+      inside: true,
+    },
   });
 
   const load = async (config, ...given) => {
@@ -74,6 +82,15 @@ export function subjects({ api, files, manager, loadedManager }) {
     'ModelManager#getModelInfo': method(manager, 'getModelInfo'),
     'ModelManager#healthCheck': method(manager, 'healthCheck'),
     'ModelManager#clearMemory': method(manager, 'clearMemory'),
+    'ModelManager#[Symbol.asyncDispose]': {
+      args: () => [],
+      call: (...given) => new ModelManager()[Symbol.asyncDispose](...given),
+    },
+    withModel: {
+      args: () => [manager.config.clone(), async () => 1, { onProgress() {}, signal: new AbortController().signal }],
+      call: (...given) => api.withModel(...given),
+      allows: allowsOwn,
+    },
     'ModelManager#unloadModel': { args: () => [], call: (...given) => new ModelManager().unloadModel(...given) },
     'ModelManager#loadModel': {
       args: () => [{ onProgress() {}, signal: new AbortController().signal }],
@@ -146,7 +163,8 @@ export function subjects({ api, files, manager, loadedManager }) {
     'Engine#load': {
       args: () => [
         {
-          ...{ path: files.model, device: 'cpu', threads: 1, gpuLayers: 0, contextSize: 0, batchSize: 0 },
+          ...{ path: files.model, device: 'cpu', threads: 1, gpuLayers: 0, gpuShare: 0.9, gpuBytes: 0 },
+          ...{ contextSize: 0, batchSize: 0 },
           ...{ maxSequences: 0, maxImages: 0, kvType: 'f32', rowMode: 'hf', checkTensors: true },
         },
         command(),

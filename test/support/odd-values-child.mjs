@@ -22,6 +22,9 @@ async function loadedManager() {
   return manager;
 }
 
+/** Its name as programs write it; older versions of Node describe some of them otherwise. */
+const wellKnown = (symbol) => Object.getOwnPropertyNames(Symbol).find((name) => Symbol[name] === symbol);
+
 /** Names of everything that can be called: exported functions, and the methods of exported classes and of `objects`. */
 function callables(objects) {
   const names = [];
@@ -35,7 +38,7 @@ function callables(objects) {
     for (const key of Reflect.ownKeys(prototype)) {
       if (key === 'constructor' || typeof Object.getOwnPropertyDescriptor(prototype, key).value !== 'function')
         continue;
-      names.push(`${name}#${typeof key === 'symbol' ? `[${key.description}]` : key}`);
+      names.push(`${name}#${typeof key === 'symbol' ? `[Symbol.${wellKnown(key)}]` : key}`);
     }
   }
   return names;

@@ -49,6 +49,8 @@ export type Calls = All<
     Equal<Config['printConfig'], Call<[], void>>,
     Equal<ConstructorParameters<typeof api.ModelManager>, [config?: Config | undefined]>,
     Equal<typeof api.getModelManager, Call<[config?: Config], Manager>>,
+    Equal<typeof api.setupEnvironment, Call<[config?: Config], Record<string, string>>>,
+    Equal<Parameters<typeof api.withModel>[0], Config | Manager>,
     Equal<Manager['loadModel'], Call<[options?: LoadModelOptions], Promise<boolean>>>,
     Equal<Manager['unloadModel'], Call<[], Promise<void>>>,
     Equal<Manager['clearMemory'], Call<[], Promise<void>>>,
@@ -205,6 +207,8 @@ export function misuse(manager: Manager, text: Text, vision: VisionGenerator, co
   new api.TextGenerator();
   // @ts-expect-error a configuration is no manager
   new api.VisionGenerator(config);
+  // @ts-expect-error what is to be done with the model is missing
+  api.withModel(config);
   // @ts-expect-error a prompt is a text
   text.generate(5);
   // @ts-expect-error a misspelled option

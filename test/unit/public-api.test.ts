@@ -21,11 +21,11 @@ const CLASSES: Record<string, Members> = {
   Config: {
     fields: ['model', 'quantization', 'generation', 'hardware', 'paths', 'network'],
     getters: [],
-    methods: ['loadFromYaml', 'saveToYaml', 'printConfig', 'validate', 'toString'],
+    methods: ['loadFromYaml', 'saveToYaml', 'printConfig', 'validate', 'clone', 'toJSON', 'toString'],
   },
   ModelManager: {
-    fields: ['config', 'lastError'],
-    getters: ['model', 'processor', 'device', 'isLoaded'],
+    fields: [],
+    getters: ['config', 'lastError', 'model', 'processor', 'device', 'isLoaded'],
     methods: ['requireModel', 'loadModel', 'unloadModel', 'clearMemory', 'getModelInfo', 'healthCheck'],
   },
   TextGenerator: {
@@ -55,6 +55,7 @@ const CLASSES: Record<string, Members> = {
 
 const FUNCTIONS = [
   ...['convertCheckpoint', 'getModelManager', 'inspectGguf', 'monitorPerformance', 'retry', 'safeGenerate'],
+  ...['setupEnvironment', 'withModel'],
 ];
 
 const ERRORS: Record<string, string> = {
