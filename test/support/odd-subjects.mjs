@@ -57,16 +57,19 @@ export function subjects({ api, files, manager, loadedManager }) {
       call: (given) => configured(given).validate(),
       inside: true,
     },
-    'Config#clone': { args: () => [sections()], call: (given) => configured(given).clone(), inside: true },
-    'Config#toJSON': { args: () => [sections()], call: (given) => configured(given).toJSON(), inside: true },
+    'Config#clone': {
+      args: () => [{ paths: sections().paths }],
+      call: (given) => configured(given).clone(),
+      inside: true,
+    },
+    'Config#toJSON': {
+      args: () => [{ paths: sections().paths }],
+      call: (given) => configured(given).toJSON(),
+      inside: true,
+    },
     'Config#printConfig': method(new Config(), 'printConfig'),
     'Config#toString': { args: () => [sections()], call: (given) => configured(given).toString(), inside: true },
     setupEnvironment: { args: () => [new Config()], call: (...given) => api.setupEnvironment(...given) },
-    'setupEnvironment (configuration)': {
-      args: () => [sections()],
-      call: (given) => api.setupEnvironment(configured(given)),
-      inside: true,
-    },
   });
 
   const load = async (config, ...given) => {
@@ -150,6 +153,7 @@ export function subjects({ api, files, manager, loadedManager }) {
       });
     },
   });
+  let spare;
   Object.assign(all, {
     'Engine#generate': { args: () => [request(), command()], call: (...given) => engine.generate(...given).done },
     'Engine#evaluate': method(engine, 'evaluate', () => [
@@ -170,14 +174,9 @@ export function subjects({ api, files, manager, loadedManager }) {
         command(),
       ],
       async call(...given) {
-        const own = await loadedManager();
-        const { engine: loaded } = own.model;
-        await loaded.unload();
-        try {
-          await loaded.load(...given);
-        } finally {
-          loaded.close();
-        }
+        spare ??= (await loadedManager()).model.engine;
+        await spare.unload();
+        await spare.load(...given);
       },
     },
     'Engine#unload': withOwnEngine('unload'),
@@ -362,11 +361,11 @@ export function subjects({ api, files, manager, loadedManager }) {
   all['convertCheckpoint (files of the caller)'] = { args: () => [source()], call: convert };
   all['convertCheckpoint (what files of the caller give)'] = {
     inside: true,
-    args: () => [{ names: readdirSync(checkpoint), text: undefined, first: undefined, bytes: undefined }],
+    args: () => [{ names: undefined, text: undefined, first: undefined, bytes: undefined }],
     call: (given) =>
       convert({
         ...source(),
-        list: async () => given.names,
+        list: async () => (given.names === undefined ? source().list() : given.names),
         readText: async (name) => (given.text === undefined ? source().readText(name) : given.text),
         open: async (name) => {
           const read = async (at, length) => (given.bytes === undefined ? open(name).read(at, length) : given.bytes);
