@@ -176,6 +176,8 @@ export interface GenerationBatch<I, O extends BatchOptions, R> {
   concurrency(): number;
   /** Checks the options that every item shares, before any runs. @throws InvalidArgumentError */
   check(options: Omit<O, keyof BatchOptions>): void;
+  /** Those options with what can be made once for all items. @throws InvalidArgumentError */
+  prepare?(options: Omit<O, keyof BatchOptions>): Promise<Omit<O, keyof BatchOptions>>;
   generate(item: I, options: Omit<O, keyof BatchOptions> & { signal: AbortSignal }): PromiseLike<R>;
 }
 
@@ -195,8 +197,12 @@ export function generationBatch<I, O extends BatchOptions, R extends object>(
   const plan = (): BatchWork<BatchItem<R>, BatchItem<R>[]> => {
     const items = checkArray(batch.name, batch.items, MAX_ITEMS);
     batch.check(shared);
-    const run = (index: number, each: AbortSignal) =>
-      settle(index, each, async () => batch.generate(items[index] as I, { ...shared, signal: each }));
+    let prepared: ReturnType<NonNullable<typeof batch.prepare>> | undefined;
+    const run = async (index: number, each: AbortSignal) => {
+      if (batch.prepare) prepared ??= batch.prepare(shared);
+      const own = prepared ? await prepared : shared;
+      return settle(index, each, async () => batch.generate(items[index] as I, { ...own, signal: each }));
+    };
     return { total: items.length, concurrency: batch.concurrency(), run, collect: (results) => results };
   };
   return new Batch(plan, { signal, onProgress });

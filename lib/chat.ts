@@ -10,6 +10,7 @@ import type { GenerationControl } from './generation.js';
 import { GENERATE_KEYS, type GenerateOptions, resolveParameters } from './generation-parameters.js';
 import { ModelManager } from './model-manager.js';
 import { type GenerationResult, runGeneration } from './run-generation.js';
+import { compileResponseFormat } from './structured/response-format.js';
 
 /** Where a generator takes its model and its defaults from. */
 export interface ChatSource {
@@ -24,9 +25,9 @@ export function chatSource(manager: ModelManager, config?: Config): ChatSource {
   return { manager, config: config ?? manager.config };
 }
 
-export interface ChatRequest {
+export interface ChatRequest<T> {
   messages: readonly ChatMessage[];
-  options: GenerateOptions | undefined;
+  options: GenerateOptions<T> | undefined;
   /** What goes before `config.generation`. */
   defaults?: Partial<GenerationSection>;
   /** Options of the call that are its own; they do not come here, but are allowed. */
@@ -38,15 +39,17 @@ export interface ChatRequest {
 }
 
 /** @throws what `TextGenerator.generate` and `VisionGenerator.generateWithImage` name */
-export async function runChat(
+export async function runChat<T>(
   { manager, config }: ChatSource,
-  { messages, options, defaults, ownKeys = [], upright = true, start }: ChatRequest,
+  { messages, options, defaults, ownKeys = [], upright = true, start }: ChatRequest<T>,
   control: GenerationControl,
-): Promise<GenerationResult> {
+): Promise<GenerationResult<T>> {
   const known = [...GENERATE_KEYS, ...ownKeys];
   const configured = checkSection(config, 'generation');
   const { parameters, given } = resolveParameters({ ...configured, ...defaults }, options, known);
   const bare = withSystem(separateImages(messages), given.systemMessage);
+  const { responseFormat } = given;
+  const format = responseFormat === undefined ? undefined : await compileResponseFormat(responseFormat);
   const model = manager.requireModel();
   checkImageCount(bare.images.length, model.info.maxImages);
   const prompt = model.processor.applyChatTemplate(bare.messages, { dateString: given.dateString });
@@ -57,7 +60,7 @@ export async function runChat(
     }),
   );
   const images = prepared.map(({ width: _width, height: _height, ...native }) => native);
-  const result = await runGeneration(model, { prompt, images, parameters, start }, control);
+  const result = await runGeneration(model, { prompt, images, parameters, format, start }, control);
   return { ...result, imageSizes: prepared.map(({ width, height }) => [width, height]) };
 }
 
@@ -82,4 +85,11 @@ function withSystem(bare: SeparatedMessages, systemMessage: string | undefined):
 /** Requests in flight for a batch: enough that the engine always finds the next one waiting. */
 export function batchWidth({ manager }: ChatSource): number {
   return 2 * (checkSection(manager.config, 'hardware').maxBatchSize ?? 4);
+}
+
+/** The options of a batch with their format compiled, so that a wrong one ends the batch before anything runs. */
+export async function compiledOnce<O extends GenerateOptions>(options: O): Promise<O> {
+  const { responseFormat } = options;
+  if (responseFormat === undefined) return options;
+  return { ...options, responseFormat: await compileResponseFormat(responseFormat) };
 }

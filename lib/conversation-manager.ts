@@ -38,7 +38,7 @@ export interface ConversationOptions {
   maxHistory?: number | undefined;
 }
 
-export interface ConversationResult extends GenerationResult {
+export interface ConversationResult<T = unknown> extends GenerationResult<T> {
   /** Turns that left the history with this one, because of `maxHistory` or to make room in the context. */
   droppedTurns: number;
 }
@@ -112,7 +112,10 @@ export class ConversationManager {
    * The generation rejects as that of `TextGenerator.chatGenerate`; with `ContextFullError` when the new message alone
    * does not fit.
    */
-  generateResponse(input: ConversationInput, options?: GenerateOptions): Generation<ConversationResult> {
+  generateResponse<T = unknown>(
+    input: ConversationInput,
+    options?: GenerateOptions<T>,
+  ): Generation<ConversationResult<T>> {
     const start = performance.now();
     const history = this.#history;
     const earlier = [...this.#open];

@@ -84,7 +84,7 @@ export class ModelUnsupportedError extends BllossomError {
   }
 }
 
-/** The model computed NaN or infinity. */
+/** What the model gave cannot be used: it computed NaN or infinity, or its answer fails the checks of a schema. */
 export class ModelOutputError extends BllossomError {
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_MODEL_OUTPUT', message, options);

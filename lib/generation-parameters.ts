@@ -13,8 +13,10 @@ import {
   readOptions,
 } from './check.js';
 import type { GenerationSection } from './config-schema.js';
+import { InvalidArgumentError } from './errors.js';
 import { checkGenerationOptions, Generation, type GenerationControl, type GenerationOptions } from './generation.js';
 import type { NativeSampling } from './native/binding.js';
+import type { CompiledFormat, ResponseFormat } from './structured/response-format.js';
 
 /** How the next token is chosen, and when to stop. Each missing one is taken from `config.generation`. */
 export interface SamplingOptions {
@@ -56,7 +58,13 @@ export interface SamplingOptions {
   logprobs?: boolean | number | undefined;
 }
 
-export interface GenerateOptions extends SamplingOptions, GenerationOptions {
+export interface GenerateOptions<T = unknown> extends SamplingOptions, GenerationOptions {
+  /**
+   * What the answer must look like: JSON, JSON by a schema, or a text of a grammar. The answer is complete within
+   * `maxTokens`, and the result has it as a value in `parsed`. The schema is not told to the model: say in the prompt
+   * what you want. Not together with `stop`. Default: any text
+   */
+  responseFormat?: ResponseFormat<T> | CompiledFormat<T> | undefined;
   systemMessage?: string | undefined;
   /** Fixes the date that the chat template prints, e.g. "26 Jul 2024". */
   dateString?: string | undefined;
@@ -117,6 +125,7 @@ export const GENERATE_KEYS = [
     'timeout',
     'systemMessage',
     'dateString',
+    'responseFormat',
   ],
 ];
 /** What the items of a batch share. */
@@ -126,12 +135,12 @@ export const BATCH_KEYS = GENERATE_KEYS.filter((key) => key !== 'onToken');
  * @param known the option names that the call takes
  * @throws InvalidArgumentError naming the option, its value and what is allowed
  */
-export function resolveParameters(
+export function resolveParameters<T>(
   defaults: GenerationSection,
-  options: GenerateOptions | undefined,
+  options: GenerateOptions<T> | undefined,
   known: readonly string[] = GENERATE_KEYS,
-): { parameters: GenerationParameters; given: GenerateOptions } {
-  const given: GenerateOptions = checkOptions('options', options, known);
+): { parameters: GenerationParameters; given: GenerateOptions<T> } {
+  const given: GenerateOptions<T> = checkOptions('options', options, known);
   const number = (key: keyof typeof RANGES, initial: number) => checkNumber(key, given[key] ?? initial, RANGES[key]);
   checkGenerationOptions(given);
   if (given.systemMessage !== undefined) checkString('systemMessage', given.systemMessage);
@@ -152,6 +161,11 @@ export function resolveParameters(
     logitBias: checkLogitBias(given.logitBias),
     logprobs: checkLogprobs(given.logprobs),
   };
+  if (given.responseFormat !== undefined && parameters.stop.length > 0) {
+    throw new InvalidArgumentError(
+      'The options responseFormat and stop exclude each other: a stop text would cut the answer. Leave one out',
+    );
+  }
   return { parameters, given };
 }
 

@@ -89,6 +89,13 @@ export {
   type SafeGenerateOptions,
   safeGenerate,
 } from './safe-generate.js';
+export {
+  CompiledFormat,
+  compileResponseFormat,
+  type JsonSchema,
+  type ResponseFormat,
+} from './structured/response-format.js';
+export type { StandardSchema } from './structured/standard-schema.js';
 export { type BatchGenerateOptions, TextGenerator } from './text-generator.js';
 export {
   type BatchAnalyzeOptions,

@@ -6,11 +6,14 @@ import type { LoadedModel } from './model-manager.js';
 import type { FinishReason, NativeImage, NativeLogprobs, NativePromptPart } from './native/binding.js';
 import type { EngineRequest } from './native/engine.js';
 import { promptText } from './processor.js';
+import type { CompiledFormat } from './structured/response-format.js';
 
-export interface GenerationResult {
+export interface GenerationResult<T = unknown> {
   success: true;
   /** What the model answered. */
   response: string;
+  /** The value of the response by `responseFormat`; undefined without it. */
+  parsed: T;
   /** The whole text: the prompt as the model saw it, then the response. */
   fullResponse: string;
   /** Seconds in all, preparation included. */
@@ -50,20 +53,21 @@ export interface TokenLogprob extends LogProbability {
   top: LogProbability[];
 }
 
-export interface Job {
+export interface Job<T> {
   prompt: NativePromptPart[];
   images: NativeImage[];
   parameters: GenerationParameters;
+  format?: CompiledFormat<T> | undefined;
   /** `performance.now()` of the call. */
   start: number;
 }
 
-export async function runGeneration(
+export async function runGeneration<T>(
   model: LoadedModel,
-  job: Job,
+  job: Job<T>,
   control: GenerationControl,
-): Promise<GenerationResult> {
-  const { prompt, images, parameters, start } = job;
+): Promise<GenerationResult<T>> {
+  const { prompt, images, parameters, format, start } = job;
   const response: string[] = [];
   let request: EngineRequest | undefined;
   const submitted = performance.now();
@@ -75,7 +79,7 @@ export async function runGeneration(
       sampling: toNativeSampling(parameters, model.info.contextSize),
       stop: parameters.stop,
       ignoreEos: false,
-      grammar: null,
+      grammar: format?.grammar ?? null,
       logprobs: toNativeLogprobs(parameters.logprobs),
       credit: control.connect((pieces) => request?.grant(pieces)),
     },
@@ -93,6 +97,7 @@ export async function runGeneration(
   return {
     success: true,
     response: text,
+    parsed: (await format?.parse(text)) as T,
     fullResponse: promptText(prompt) + text,
     generationTime,
     inputTokens: stats.promptTokens,

@@ -34,7 +34,7 @@ export interface RetryOptions {
 }
 
 /** The options of the generation; `timeout` is for each try. */
-export interface SafeGenerateOptions extends GenerateOptions, Omit<RetryOptions, 'manager'> {}
+export interface SafeGenerateOptions<T = unknown> extends GenerateOptions<T>, Omit<RetryOptions, 'manager'> {}
 
 /** What the last try failed with: of the same class, with that error as its `cause`. */
 export type RetriedError = BllossomError & { attempts: number };
@@ -83,11 +83,11 @@ export async function retry<T>(work: (attempt: number) => PromiseLike<T> | T, op
  *
  * @throws as `retry` and `TextGenerator.generate`
  */
-export async function safeGenerate(
+export async function safeGenerate<T = unknown>(
   generator: TextGenerator,
   prompt: string,
-  options?: SafeGenerateOptions,
-): Promise<GenerationResult> {
+  options?: SafeGenerateOptions<T>,
+): Promise<GenerationResult<T>> {
   checkInstance('generator', generator, TextGenerator, 'a TextGenerator');
   const known = [...GENERATE_KEYS, 'maxRetries', 'retryDelay', 'onRetry'];
   const { maxRetries, retryDelay, onRetry, ...generating } = checkOptions('options', options, known);

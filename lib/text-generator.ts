@@ -1,7 +1,7 @@
 /** Answers in text. */
 
 import { type Batch, type BatchItem, type BatchOptions, generationBatch } from './batch.js';
-import { batchWidth, type ChatRequest, type ChatSource, chatSource, runChat } from './chat.js';
+import { batchWidth, type ChatSource, chatSource, compiledOnce, runChat } from './chat.js';
 import type { ChatMessage } from './chat-message.js';
 import { checkText } from './check.js';
 import type { Config } from './config.js';
@@ -12,7 +12,7 @@ import type { ModelManager } from './model-manager.js';
 import type { GenerationResult } from './run-generation.js';
 
 /** The options of every answer, and those of the batch; whose piece `onToken` gave, nobody could tell. */
-export interface BatchGenerateOptions extends Omit<GenerateOptions, 'onToken'>, BatchOptions {}
+export interface BatchGenerateOptions<T = unknown> extends Omit<GenerateOptions<T>, 'onToken'>, BatchOptions {}
 
 export class TextGenerator implements ChatSource {
   readonly manager: ModelManager;
@@ -35,7 +35,7 @@ export class TextGenerator implements ChatSource {
    * The generation rejects with `InvalidArgumentError` (empty prompt, option out of range), `ModelNotLoadedError`,
    * `ContextFullError`, `OutOfMemoryError`, `TimeoutError`, `ClosedError` or the reason of the signal.
    */
-  generate(prompt: string, options?: GenerateOptions): Generation<GenerationResult> {
+  generate<T = unknown>(prompt: string, options?: GenerateOptions<T>): Generation<GenerationResult<T>> {
     return this.#start(options, () => [{ role: 'user', content: checkText('prompt', prompt) }]);
   }
 
@@ -46,7 +46,10 @@ export class TextGenerator implements ChatSource {
    * The generation rejects as that of `generate`, and with `ImageDecodeError`, `ImageLimitError`, `IoError` or
    * `ConnectionError`.
    */
-  chatGenerate(messages: readonly ChatMessage[], options?: GenerateOptions): Generation<GenerationResult> {
+  chatGenerate<T = unknown>(
+    messages: readonly ChatMessage[],
+    options?: GenerateOptions<T>,
+  ): Generation<GenerationResult<T>> {
     return this.#start(options, () => messages);
   }
 
@@ -55,15 +58,22 @@ export class TextGenerator implements ChatSource {
    * `{ success: false, index, error }`. With a `seed` every prompt is answered with it, with a `timeout` each has that
    * time. The batch itself rejects with `InvalidArgumentError` (not an array, a wrong option) or the reason of the signal.
    */
-  batchGenerate(prompts: readonly string[], options?: BatchGenerateOptions): Batch<BatchItem<GenerationResult>> {
+  batchGenerate<T = unknown>(
+    prompts: readonly string[],
+    options?: BatchGenerateOptions<T>,
+  ): Batch<BatchItem<GenerationResult<T>>> {
     return generationBatch({
       ...{ name: 'prompts', items: prompts, options, concurrency: () => batchWidth(this) },
       check: (shared) => resolveParameters(checkSection(this.config, 'generation'), shared, BATCH_KEYS),
+      prepare: compiledOnce,
       generate: (prompt, each) => this.generate(prompt, each),
     });
   }
 
-  #start(options: GenerateOptions | undefined, messages: () => ChatRequest['messages']): Generation<GenerationResult> {
+  #start<T>(
+    options: GenerateOptions<T> | undefined,
+    messages: () => readonly ChatMessage[],
+  ): Generation<GenerationResult<T>> {
     const start = performance.now();
     return beginGeneration(options, async (given, control) =>
       runChat(this, { messages: messages(), options: given, start }, control),

@@ -1,7 +1,7 @@
 /** Answers about pictures. */
 
 import { type Batch, type BatchItem, type BatchOptions, generationBatch } from './batch.js';
-import { batchWidth, type ChatSource, chatSource, runChat } from './chat.js';
+import { batchWidth, type ChatSource, chatSource, compiledOnce, runChat } from './chat.js';
 import { checkBoolean, checkOneOf, checkText } from './check.js';
 import type { Config } from './config.js';
 import { checkSection } from './config-schema.js';
@@ -19,20 +19,20 @@ import {
   type VisionTask,
 } from './vision-tasks.js';
 
-export interface VisionOptions extends GenerateOptions {
+export interface VisionOptions<T = unknown> extends GenerateOptions<T> {
   /** Turn the picture upright as its EXIF orientation says; false: take the pixels as they are stored. Default: true */
   preprocess?: boolean | undefined;
 }
 
-export interface VisionTaskOptions extends VisionOptions {
+export interface VisionTaskOptions<T = unknown> extends VisionOptions<T> {
   /** The language of the question, and with it of the answer. Default: "ko" */
   language?: Language | undefined;
 }
 
 /** The options of every answer, and those of the batch; whose piece `onToken` gave, nobody could tell. */
-export interface BatchAnalyzeOptions extends Omit<VisionOptions, 'onToken'>, BatchOptions {}
+export interface BatchAnalyzeOptions<T = unknown> extends Omit<VisionOptions<T>, 'onToken'>, BatchOptions {}
 
-export interface VisionResult extends GenerationResult {
+export interface VisionResult<T = unknown> extends GenerationResult<T> {
   /** Width and height of the decoded image. */
   imageSize: [number, number];
 }
@@ -55,45 +55,57 @@ export class VisionGenerator implements ChatSource {
   }
 
   /** Answers a prompt about an image. */
-  generateWithImage(image: ImageSource, prompt: string, options?: VisionOptions): Generation<VisionResult> {
+  generateWithImage<T = unknown>(
+    image: ImageSource,
+    prompt: string,
+    options?: VisionOptions<T>,
+  ): Generation<VisionResult<T>> {
     return this.#ask(image, () => checkText('prompt', prompt), options);
   }
 
   /** Describes what is to be seen: 200 tokens, temperature 0.1. */
-  describeImage(image: ImageSource, options?: VisionTaskOptions): Generation<VisionResult> {
+  describeImage<T = unknown>(image: ImageSource, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
     return this.runTask('describe', image, options);
   }
 
   /** Reads the text (OCR): 300 tokens, temperature 0. */
-  extractText(image: ImageSource, options?: VisionTaskOptions): Generation<VisionResult> {
+  extractText<T = unknown>(image: ImageSource, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
     return this.runTask('ocr', image, options);
   }
 
   /** Explains a chart: 300 tokens, temperature 0.1. */
-  analyzeChart(image: ImageSource, options?: VisionTaskOptions): Generation<VisionResult> {
+  analyzeChart<T = unknown>(image: ImageSource, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
     return this.runTask('chart', image, options);
   }
 
   /** Explains a table: 400 tokens, temperature 0.1. */
-  analyzeTable(image: ImageSource, options?: VisionTaskOptions): Generation<VisionResult> {
+  analyzeTable<T = unknown>(image: ImageSource, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
     return this.runTask('table', image, options);
   }
 
   /** Converts a document to Markdown: 500 tokens, temperature 0. */
-  convertToMarkdown(image: ImageSource, options?: VisionTaskOptions): Generation<VisionResult> {
+  convertToMarkdown<T = unknown>(image: ImageSource, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
     return this.runTask('markdown', image, options);
   }
 
   /** Answers a question: 250 tokens, temperature 0.1. */
-  answerVisualQuestion(image: ImageSource, question: string, options?: VisionOptions): Generation<VisionResult> {
+  answerVisualQuestion<T = unknown>(
+    image: ImageSource,
+    question: string,
+    options?: VisionOptions<T>,
+  ): Generation<VisionResult<T>> {
     return this.#ask(image, () => checkText('question', question), options, TASK_DEFAULTS.question);
   }
 
   /** Runs a named task: the methods above, and "summarize" (400 tokens, temperature 0.1). */
-  runTask(task: VisionTask, image: ImageSource, options?: VisionTaskOptions): Generation<VisionResult> {
+  runTask<T = unknown>(
+    task: VisionTask,
+    image: ImageSource,
+    options?: VisionTaskOptions<T>,
+  ): Generation<VisionResult<T>> {
     const known = typeof task === 'string' && Object.hasOwn(TASK_DEFAULTS, task);
     const defaults = known ? TASK_DEFAULTS[task] : undefined;
-    const prompt = (given: VisionTaskOptions) => {
+    const prompt = (given: VisionTaskOptions<T>) => {
       const language = given.language === undefined ? 'ko' : checkOneOf('language', given.language, LANGUAGES);
       const prompts = TASK_PROMPTS[language];
       return prompts[checkOneOf('task', task, Object.keys(prompts) as VisionTask[])];
@@ -106,11 +118,11 @@ export class VisionGenerator implements ChatSource {
    * `{ success: false, index, error }`. The batch itself rejects with `InvalidArgumentError` (not an array, an empty
    * prompt, a wrong option) or the reason of the signal.
    */
-  batchAnalyzeImages(
+  batchAnalyzeImages<T = unknown>(
     images: readonly ImageSource[],
     prompt: string,
-    options?: BatchAnalyzeOptions,
-  ): Batch<BatchItem<VisionResult>> {
+    options?: BatchAnalyzeOptions<T>,
+  ): Batch<BatchItem<VisionResult<T>>> {
     return generationBatch({
       ...{ name: 'images', items: images, options, concurrency: () => batchWidth(this) },
       check: (shared) => {
@@ -118,17 +130,18 @@ export class VisionGenerator implements ChatSource {
         resolveParameters(checkSection(this.config, 'generation'), shared, [...BATCH_KEYS, 'preprocess']);
         isUpright(shared);
       },
+      prepare: compiledOnce,
       generate: (image, each) => this.generateWithImage(image, prompt, each),
     });
   }
 
-  #ask(
+  #ask<T>(
     image: ImageSource,
-    prompt: (given: VisionTaskOptions) => string,
-    options: VisionTaskOptions | undefined,
+    prompt: (given: VisionTaskOptions<T>) => string,
+    options: VisionTaskOptions<T> | undefined,
     defaults: Partial<TaskDefaults> = {},
     ownKeys: readonly string[] = [],
-  ): Generation<VisionResult> {
+  ): Generation<VisionResult<T>> {
     const start = performance.now();
     return beginGeneration(options, async (given, control) => {
       const text = prompt(given);

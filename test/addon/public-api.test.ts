@@ -26,6 +26,7 @@ const STOPS = ['a', 'e', 'i', 'o', 'u', 't', 'n', ' '];
 const RESULT = {
   success: true,
   response: any.text,
+  parsed: undefined,
   fullResponse: any.text,
   generationTime: any.number,
   inputTokens: any.number,

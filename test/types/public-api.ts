@@ -38,8 +38,7 @@ type Talk = InstanceType<typeof api.ConversationManager>;
 type Manager = InstanceType<typeof api.ModelManager>;
 type Config = InstanceType<typeof api.Config>;
 type Call<A extends unknown[], R> = (...args: A) => R;
-type Answer = Generation<VisionResult>;
-type Task = (image: ImageSource, options?: VisionTaskOptions) => Answer;
+type Task = <T = unknown>(image: ImageSource, options?: VisionTaskOptions<T>) => Generation<VisionResult<T>>;
 
 export type Calls = All<
   [
@@ -58,23 +57,29 @@ export type Calls = All<
     Equal<Manager['healthCheck'], Call<[], Promise<boolean>>>,
     Equal<Manager['requireModel'], Call<[], LoadedModel>>,
     Equal<ConstructorParameters<typeof api.TextGenerator>, [manager: Manager, config?: Config | undefined]>,
-    Equal<Text['generate'], Call<[prompt: string, options?: GenerateOptions], Generation<GenerationResult>>>,
+    Equal<
+      Text['generate'],
+      <T = unknown>(prompt: string, options?: GenerateOptions<T>) => Generation<GenerationResult<T>>
+    >,
     Equal<
       Text['chatGenerate'],
-      Call<[messages: readonly ChatMessage[], options?: GenerateOptions], Generation<GenerationResult>>
+      <T = unknown>(messages: readonly ChatMessage[], options?: GenerateOptions<T>) => Generation<GenerationResult<T>>
     >,
     Equal<
       Text['batchGenerate'],
-      Call<[prompts: readonly string[], options?: api.BatchGenerateOptions], Batch<BatchItem<GenerationResult>>>
+      <T = unknown>(
+        prompts: readonly string[],
+        options?: api.BatchGenerateOptions<T>,
+      ) => Batch<BatchItem<GenerationResult<T>>>
     >,
     Equal<ConstructorParameters<typeof api.VisionGenerator>, [manager: Manager, config?: Config | undefined]>,
     Equal<
       VisionGenerator['generateWithImage'],
-      Call<[image: ImageSource, prompt: string, options?: VisionOptions], Answer>
+      <T = unknown>(image: ImageSource, prompt: string, options?: VisionOptions<T>) => Generation<VisionResult<T>>
     >,
     Equal<
       VisionGenerator['answerVisualQuestion'],
-      Call<[image: ImageSource, question: string, options?: VisionOptions], Answer>
+      <T = unknown>(image: ImageSource, question: string, options?: VisionOptions<T>) => Generation<VisionResult<T>>
     >,
     Equal<VisionGenerator['describeImage'], Task>,
     Equal<VisionGenerator['extractText'], Task>,
@@ -83,23 +88,28 @@ export type Calls = All<
     Equal<VisionGenerator['convertToMarkdown'], Task>,
     Equal<
       VisionGenerator['batchAnalyzeImages'],
-      Call<
-        [images: readonly ImageSource[], prompt: string, options?: api.BatchAnalyzeOptions],
-        Batch<BatchItem<VisionResult>>
-      >
+      <T = unknown>(
+        images: readonly ImageSource[],
+        prompt: string,
+        options?: api.BatchAnalyzeOptions<T>,
+      ) => Batch<BatchItem<VisionResult<T>>>
     >,
     Equal<ConstructorParameters<typeof api.ConversationManager>[0], Text>,
     Equal<Talk['setSystemMessage'], Call<[text: string | null], void>>,
     Equal<
       Talk['generateResponse'],
-      Call<[input: api.ConversationInput, options?: GenerateOptions], Generation<api.ConversationResult>>
+      <T = unknown>(input: api.ConversationInput, options?: GenerateOptions<T>) => Generation<api.ConversationResult<T>>
     >,
     Equal<Talk['clearHistory'], Call<[], void>>,
     Equal<Talk['getHistorySummary'], Call<[], api.HistorySummary>>,
     Equal<Talk['exportConversation'], Call<[filename?: string, options?: api.ExportOptions], Promise<string>>>,
     Equal<
       typeof api.safeGenerate,
-      Call<[generator: Text, prompt: string, options?: api.SafeGenerateOptions], Promise<GenerationResult>>
+      <T = unknown>(
+        generator: Text,
+        prompt: string,
+        options?: api.SafeGenerateOptions<T>,
+      ) => Promise<GenerationResult<T>>
     >,
     Equal<Awaited<ReturnType<typeof api.inspectGguf>>, GgufReport>,
     Equal<Awaited<ReturnType<typeof api.convertCheckpoint>>, ConversionReport>,
@@ -133,7 +143,7 @@ export type Fields = All<
     Equal<BatchFailure, { success: false; index: number; error: Error }>,
     Equal<
       keyof GenerationResult,
-      | ('success' | 'response' | 'fullResponse' | 'generationTime' | 'inputTokens' | 'outputTokens')
+      | ('success' | 'response' | 'parsed' | 'fullResponse' | 'generationTime' | 'inputTokens' | 'outputTokens')
       | ('tokensPerSecond' | 'timeToFirstToken' | 'promptTokensPerSecond' | 'decodeTokensPerSecond')
       | ('imageEncodeTime' | 'imageSizes' | 'finishReason' | 'seed' | 'parameters' | 'logprobs')
     >,

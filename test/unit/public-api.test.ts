@@ -50,12 +50,13 @@ const CLASSES: Record<string, Members> = {
     ],
   },
   Generation: { fields: [], getters: ['text', 'settled'], methods: ['cancel', 'drain', ...PROMISE] },
+  CompiledFormat: { fields: ['grammar'], getters: [], methods: ['parse'] },
   Batch: { fields: [], getters: ['finished'], methods: ['cancel', ...PROMISE] },
 };
 
 const FUNCTIONS = [
   ...['convertCheckpoint', 'getModelManager', 'inspectGguf', 'monitorPerformance', 'retry', 'safeGenerate'],
-  ...['setupEnvironment', 'withModel'],
+  ...['compileResponseFormat', 'setupEnvironment', 'withModel'],
 ];
 
 const ERRORS: Record<string, string> = {
@@ -113,6 +114,7 @@ const INSTANCES: Record<string, () => object> = {
   VisionGenerator: () => new api.VisionGenerator(new api.ModelManager()),
   ConversationManager: () => new api.ConversationManager(new api.TextGenerator(new api.ModelManager())),
   Generation: () => new api.Generation(async () => 1),
+  CompiledFormat: () => new api.CompiledFormat('root ::= "a"', (text) => text),
   Batch: () => new api.Batch(() => ({ total: 0, concurrency: 1, run: async (i) => i, collect: (items) => items })),
 };
 
