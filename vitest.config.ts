@@ -1,9 +1,21 @@
 import { defineConfig } from 'vitest/config';
 
+/** Programs that run in a process of their own are plain Node: they are taken from dist/, which the build has made. */
+const compiledPrograms = {
+  name: 'compiled-programs',
+  enforce: 'pre' as const,
+  transform(code: string, id: string) {
+    if (!id.includes('/lib/')) return undefined;
+    const compiled = new URL('./', id.replace(/^.*\/lib\//, new URL('dist/', import.meta.url).href)).href;
+    return code.replace(/new URL\('\.\/([\w-]+\.js)', import\.meta\.url\)/g, `new URL('${compiled}$1')`);
+  },
+};
+
 export default defineConfig({
   test: {
     projects: [
       {
+        plugins: [compiledPrograms],
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
@@ -13,6 +25,7 @@ export default defineConfig({
       },
       {
         // One file at a time: every file loads models and computes on all cores.
+        plugins: [compiledPrograms],
         test: {
           name: 'addon',
           include: ['test/addon/**/*.test.ts'],

@@ -8,6 +8,7 @@ import {
   checkInteger,
   checkOptions,
   checkSignal,
+  isInstance,
   readOptions,
 } from './check.js';
 import { CancelledError } from './errors.js';
@@ -44,7 +45,14 @@ export interface BatchWork<T, R> {
   run(index: number, signal: AbortSignal): Promise<T>;
   /** The result, from the items in input order. */
   collect(items: T[]): R;
+  /** Called once at the end, however it ends. */
+  close?(): void;
 }
+
+/** Says what to do, and may take its time about it. Its signal is that of the batch. */
+export type BatchPlan<T, R> = (signal: AbortSignal) => BatchWork<T, R> | Promise<BatchWork<T, R>>;
+
+const WORK_KEYS = ['total', 'concurrency', 'run', 'collect', 'close'];
 
 /**
  * A batch that has begun.
@@ -59,8 +67,8 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
   #ended = false;
   #wakes: (() => void)[] = [];
 
-  /** @param plan says what to do; what it throws, and options of a wrong kind, make the batch reject */
-  constructor(plan: () => BatchWork<T, R>, options?: BatchOptions) {
+  /** @param plan what it throws, and options of a wrong kind, make the batch reject */
+  constructor(plan: BatchPlan<T, R>, options?: BatchOptions) {
     this.#done = this.#begin(plan, options).finally(() => {
       this.#ended = true;
       this.#wake();
@@ -112,16 +120,25 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
     return undefined;
   }
 
-  async #begin(plan: () => BatchWork<T, R>, options: BatchOptions | undefined): Promise<R> {
+  async #begin(plan: BatchPlan<T, R>, options: BatchOptions | undefined): Promise<R> {
     const given = checkOptions('options', options, ['signal', 'onProgress']);
     const onProgress = checkCallback('onProgress', given.onProgress);
     const signal = given.signal === undefined ? undefined : checkSignal('signal', given.signal);
-    const work = checkWork(checkFunction('plan', plan)());
+    checkFunction('plan', plan);
     const release = signal && onAbort(signal, () => this.#abort.abort(signal.reason));
-    return this.#run(work, onProgress).finally(release);
+    let close: (() => void) | undefined;
+    try {
+      const planned = plan(this.#abort.signal);
+      const work = checkOptions('work', isInstance(planned, Promise) ? await planned : planned, WORK_KEYS);
+      close = checkCallback('close', work.close);
+      return await this.#run(checkWork(work), onProgress);
+    } finally {
+      release?.();
+      close?.();
+    }
   }
 
-  async #run(work: BatchWork<T, R>, onProgress: BatchOptions['onProgress']): Promise<R> {
+  async #run(work: CheckedWork<T, R>, onProgress: BatchOptions['onProgress']): Promise<R> {
     const { signal } = this.#abort;
     const { total, concurrency, run, collect } = work;
     const items = new Array<T>(total);
@@ -155,12 +172,25 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
   }
 }
 
-function checkWork<T, R>(work: BatchWork<T, R>): BatchWork<T, R> {
-  const known = ['total', 'concurrency', 'run', 'collect'];
-  const { total, concurrency, run, collect } = checkOptions('work', work, known) as BatchWork<T, R>;
+type CheckedWork<T, R> = Omit<BatchWork<T, R>, 'close'>;
+
+function checkWork<T, R>(work: Partial<BatchWork<T, R>>): CheckedWork<T, R> {
+  const { total, concurrency, run, collect } = work as BatchWork<T, R>;
   checkInteger('total', total, { min: 0, max: MAX_ITEMS });
   checkInteger('concurrency', concurrency, { min: 1 });
   return { total, concurrency, run: checkFunction('run', run), collect: checkFunction('collect', collect) };
+}
+
+/** Begins a batch with the options of a call, each read once; what is wrong with them makes it reject. */
+export function beginBatch<O extends object, T, R>(
+  options: O | undefined,
+  begin: (given: Partial<O>) => Batch<T, R>,
+): Batch<T, R> {
+  try {
+    return begin(readOptions('options', options));
+  } catch (error) {
+    return new Batch<T, R>(() => Promise.reject(error));
+  }
 }
 
 /** An item of a generation batch: the result with its place in the input, or the failure. */
@@ -185,27 +215,21 @@ export interface GenerationBatch<I, O extends BatchOptions, R> {
 export function generationBatch<I, O extends BatchOptions, R extends object>(
   batch: GenerationBatch<I, O, R>,
 ): Batch<BatchItem<R>> {
-  let given: Partial<O>;
-  try {
-    given = readOptions('options', batch.options);
-  } catch (error) {
-    return new Batch(() => {
-      throw error;
-    });
-  }
-  const { signal, onProgress, ...shared } = given as O;
-  const plan = (): BatchWork<BatchItem<R>, BatchItem<R>[]> => {
-    const items = checkArray(batch.name, batch.items, MAX_ITEMS);
-    batch.check(shared);
-    let prepared: ReturnType<NonNullable<typeof batch.prepare>> | undefined;
-    const run = async (index: number, each: AbortSignal) => {
-      if (batch.prepare) prepared ??= batch.prepare(shared);
-      const own = prepared ? await prepared : shared;
-      return settle(index, each, async () => batch.generate(items[index] as I, { ...own, signal: each }));
+  return beginBatch(batch.options, (given) => {
+    const { signal, onProgress, ...shared } = given as O;
+    const plan = (): BatchWork<BatchItem<R>, BatchItem<R>[]> => {
+      const items = checkArray(batch.name, batch.items, MAX_ITEMS);
+      batch.check(shared);
+      let prepared: ReturnType<NonNullable<typeof batch.prepare>> | undefined;
+      const run = async (index: number, each: AbortSignal) => {
+        if (batch.prepare) prepared ??= batch.prepare(shared);
+        const own = prepared ? await prepared : shared;
+        return settle(index, each, async () => batch.generate(items[index] as I, { ...own, signal: each }));
+      };
+      return { total: items.length, concurrency: batch.concurrency(), run, collect: (results) => results };
     };
-    return { total: items.length, concurrency: batch.concurrency(), run, collect: (results) => results };
-  };
-  return new Batch(plan, { signal, onProgress });
+    return new Batch(plan, { signal, onProgress });
+  });
 }
 
 async function settle<R extends object>(

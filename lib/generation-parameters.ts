@@ -128,6 +128,7 @@ export const GENERATE_KEYS = [
     'responseFormat',
   ],
 ];
+
 /** What the items of a batch share. */
 export const BATCH_KEYS = GENERATE_KEYS.filter((key) => key !== 'onToken');
 
@@ -156,8 +157,8 @@ export function resolveParameters<T>(
     repetitionPenalty: number('repetitionPenalty', defaults.repetitionPenalty),
     frequencyPenalty: number('frequencyPenalty', 0),
     presencePenalty: number('presencePenalty', 0),
-    seed: checkInteger('seed', given.seed ?? randomInt(MAX_U32 + 1), { min: 0, max: MAX_U32 }),
-    stop: checkStop(given.stop),
+    seed: checkSeed('seed', given.seed ?? randomInt(MAX_U32 + 1)),
+    stop: checkStop('stop', given.stop),
     logitBias: checkLogitBias(given.logitBias),
     logprobs: checkLogprobs(given.logprobs),
   };
@@ -169,13 +170,17 @@ export function resolveParameters<T>(
   return { parameters, given };
 }
 
-function checkStop(stop: GenerateOptions['stop']): string[] {
+export function checkSeed(name: string, seed: unknown): number {
+  return checkInteger(name, seed, { min: 0, max: MAX_U32 });
+}
+
+export function checkStop(name: string, stop: unknown): string[] {
   if (stop === undefined) return [];
   const { texts: maxTexts, characters } = STOP_LIMITS;
-  const texts: string[] = typeof stop === 'string' ? [stop] : checkArray('stop', stop, maxTexts);
+  const texts: string[] = typeof stop === 'string' ? [stop] : checkArray(name, stop as readonly string[], maxTexts);
   for (const text of texts) {
     if (typeof text !== 'string' || text === '' || text.length > characters) {
-      fail('stop', `texts of 1 to ${characters} characters`, text);
+      fail(name, `texts of 1 to ${characters} characters`, text);
     }
   }
   return texts;

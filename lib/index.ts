@@ -38,6 +38,20 @@ export {
 } from './convert/convert.js';
 export type { CheckpointFiles, RandomAccessFile } from './convert/tensor-source.js';
 export { CONVERSION_TYPES, type ConversionType } from './convert/types.js';
+export type { PageRange } from './document/page-range.js';
+export type { DocumentSource } from './document/page-source.js';
+export type { PdfOptions, PdfSource } from './document/pdf.js';
+export type { DocumentTask } from './document/tasks.js';
+export {
+  type DocumentBatch,
+  type DocumentOptions,
+  DocumentProcessor,
+  type DocumentProgress,
+  type DocumentResult,
+  type PageFailure,
+  type PageResult,
+  type PageSuccess,
+} from './document-processor.js';
 export { setupEnvironment } from './environment.js';
 export {
   BackendError,

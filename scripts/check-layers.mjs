@@ -48,6 +48,8 @@ function checkInclude(file, header, isSystem) {
 const doors = new Map([
   ['node-gyp-build', 'lib/native/load.ts'],
   ['sharp', 'lib/image/decode.ts'],
+  ['pdfjs-dist', 'lib/document/optional-peer.ts'],
+  ['@napi-rs/canvas', 'lib/document/optional-peer.ts'],
 ]);
 
 /** Returns why `target`, a path inside lib/, may not be imported by `file`, or nothing. */

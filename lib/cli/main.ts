@@ -1,49 +1,30 @@
 #!/usr/bin/env node
 /** The command `bllossom`. Exit codes: 0 done, 1 failed, 130 interrupted. */
 
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
-import { registerConvert } from './commands/convert.js';
-import { registerInspect } from './commands/inspect.js';
-import { registerText } from './commands/text.js';
-import { registerVision } from './commands/vision.js';
-import { errorLine, message } from './messages.js';
-import { printError } from './print.js';
-import { BrokenPipe } from './session.js';
+import { CommanderError } from 'commander';
+import { exitCodeOf, printError } from './failures.js';
+import { createProgram } from './program.js';
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
+/** An error may come twice: from the stream that failed and from the command that wrote to it. */
+const told = new Set<unknown>();
 
-function createProgram(): Command {
-  const program = new Command('bllossom')
-    .description(message('description'))
-    .version(version)
-    .exitOverride()
-    .configureOutput({
-      outputError: (text, write) => write(`bllossom: ${errorLine(text.replace(/^error: /, ''))}\n`),
-    });
-  registerText(program);
-  registerVision(program);
-  registerConvert(program);
-  registerInspect(program);
-  for (const command of program.commands) command.copyInheritedSettings(program);
-  return program;
+function tell(error: unknown): void {
+  if (told.has(error)) return;
+  told.add(error);
+  printError(error);
+  process.exitCode = exitCodeOf(error);
 }
 
-async function main(): Promise<void> {
-  try {
-    await createProgram().parseAsync();
-  } catch (error) {
-    if (error instanceof BrokenPipe) return;
-    // Commander has already printed its own errors; help and version end up here too, with code 0.
-    if (error instanceof CommanderError) {
-      process.exitCode = error.exitCode;
-      return;
-    }
-    printError(error);
-    process.exitCode ||= 1;
-  }
-}
+// A reader who leaves is no failure; commands that compute for one stop by themselves.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') tell(error);
+});
+process.stderr.on('error', () => {});
 
-await main();
+try {
+  await createProgram().parseAsync();
+} catch (error) {
+  // Commander has already printed its own errors; help and version end up here too, with code 0.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode;
+  else tell(error);
+}

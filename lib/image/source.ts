@@ -16,6 +16,8 @@ export interface ReadOptions {
   fetchUrl?: UrlFetcher | undefined;
   /** Stops a fetch. */
   signal?: AbortSignal | undefined;
+  /** What is being read, as errors call it. Default: "image" */
+  what?: string | undefined;
 }
 
 /**
@@ -26,32 +28,38 @@ export interface ReadOptions {
  * @throws what `fetchUrl` throws
  */
 export async function readSource(source: EncodedSource, maxBytes: number, options: ReadOptions = {}): Promise<Buffer> {
-  const bytes = await readAny(source, maxBytes, options);
-  if (bytes.length === 0) throw new ImageDecodeError('The image is empty: 0 bytes. Pass a whole image file.');
-  checkBytes(bytes.length, maxBytes);
+  const { what = 'image' } = options;
+  const bytes = await readAny(source, maxBytes, { ...options, what });
+  if (bytes.length === 0) throw new ImageDecodeError(`The ${what} is empty: 0 bytes. Pass a whole ${what} file.`);
+  checkBytes(bytes.length, maxBytes, what);
   return bytes;
 }
 
-async function readAny(source: EncodedSource, maxBytes: number, options: ReadOptions): Promise<Buffer> {
+type Reading = ReadOptions & { what: string };
+
+async function readAny(source: EncodedSource, maxBytes: number, options: Reading): Promise<Buffer> {
+  const { what } = options;
   if (source instanceof URL) return readUrl(source, maxBytes, options);
   if (typeof source === 'string') {
-    if (/^data:/i.test(source)) return readDataUrl(source, maxBytes);
-    return URL_START.test(source) ? readUrl(parseUrl(source), maxBytes, options) : readFileBytes(source, maxBytes);
+    if (/^data:/i.test(source)) return readDataUrl(source, maxBytes, what);
+    return URL_START.test(source)
+      ? readUrl(parseUrl(source, what), maxBytes, options)
+      : readFileBytes(source, maxBytes, what);
   }
   if (ArrayBuffer.isView(source)) {
-    checkBytes(source.byteLength, maxBytes);
+    checkBytes(source.byteLength, maxBytes, what);
     return Buffer.from(new Uint8Array(source.buffer, source.byteOffset, source.byteLength));
   }
   if (source instanceof ArrayBuffer || source instanceof SharedArrayBuffer) {
-    checkBytes(source.byteLength, maxBytes);
+    checkBytes(source.byteLength, maxBytes, what);
     return Buffer.from(new Uint8Array(source));
   }
   if (source instanceof Blob) {
-    checkBytes(source.size, maxBytes);
+    checkBytes(source.size, maxBytes, what);
     return Buffer.from(await source.arrayBuffer());
   }
   throw new InvalidArgumentError(
-    `Expected a file path, URL, data URL, Buffer, Uint8Array, ArrayBuffer, Blob or sharp instance for image but received ${describe(source)}`,
+    `Expected a file path, URL, data URL, Buffer, Uint8Array, ArrayBuffer, Blob or sharp instance for ${what} but received ${describe(source)}`,
   );
 }
 
@@ -64,24 +72,26 @@ function describe(value: unknown): string {
     : String(value);
 }
 
-function checkBytes(length: number, maxBytes: number): void {
+function checkBytes(length: number, maxBytes: number, what: string): void {
   if (length > maxBytes) {
     throw new ImageLimitError(
-      `The image has ${length} bytes; the limit is ${maxBytes}. Pass a smaller or stronger compressed file.`,
+      `The ${what} has ${length} bytes; the limit is ${maxBytes}. Pass a smaller or stronger compressed file.`,
     );
   }
 }
 
-function parseUrl(text: string): URL {
+function parseUrl(text: string, what: string): URL {
   if (URL.canParse(text)) return new URL(text);
-  throw new InvalidArgumentError(`Expected a URL for image but received ${JSON.stringify(text.slice(0, 80))}`);
+  throw new InvalidArgumentError(`Expected a URL for ${what} but received ${JSON.stringify(text.slice(0, 80))}`);
 }
 
-async function readUrl(url: URL, maxBytes: number, { fetchUrl, signal }: ReadOptions): Promise<Buffer> {
-  if (url.protocol === 'data:') return readDataUrl(url.href, maxBytes);
-  if (url.protocol === 'file:') return readFileBytes(filePath(url), maxBytes);
+async function readUrl(url: URL, maxBytes: number, { fetchUrl, signal, what }: Reading): Promise<Buffer> {
+  if (url.protocol === 'data:') return readDataUrl(url.href, maxBytes, what);
+  if (url.protocol === 'file:') return readFileBytes(filePath(url, what), maxBytes, what);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new InvalidArgumentError(`Expected an http, https, file or data URL for image but received ${url.protocol}`);
+    throw new InvalidArgumentError(
+      `Expected an http, https, file or data URL for ${what} but received ${url.protocol}`,
+    );
   }
   if (fetchUrl === undefined) {
     throw new InvalidArgumentError(
@@ -91,11 +101,11 @@ async function readUrl(url: URL, maxBytes: number, { fetchUrl, signal }: ReadOpt
   return Buffer.from(await fetchUrl(url, maxBytes, signal));
 }
 
-function filePath(url: URL): string {
+function filePath(url: URL, what: string): string {
   try {
     return fileURLToPath(url);
   } catch (cause) {
-    throw new InvalidArgumentError(`Expected a local file: URL for image but received ${url.href.slice(0, 80)}`, {
+    throw new InvalidArgumentError(`Expected a local file: URL for ${what} but received ${url.href.slice(0, 80)}`, {
       cause,
     });
   }
@@ -103,13 +113,13 @@ function filePath(url: URL): string {
 
 const DATA_URL_HEADER = /^data:(image\/[\w.+-]+)?(;[\w.+-]+=[^;,]*)*;base64,/i;
 
-function readDataUrl(url: string, maxBytes: number): Buffer {
+function readDataUrl(url: string, maxBytes: number, what: string): Buffer {
   const header = DATA_URL_HEADER.exec(url.slice(0, 256))?.[0];
   if (header === undefined) {
     throw new ImageDecodeError('The data URL is not base64 of an image. Expected "data:image/<type>;base64,<data>".');
   }
   const characters = url.length - header.length;
-  checkBytes(Math.floor((characters / 4) * 3) - 2, maxBytes);
+  checkBytes(Math.floor((characters / 4) * 3) - 2, maxBytes, what);
   return decodeBase64(percentDecode(url.slice(header.length)));
 }
 
@@ -138,17 +148,19 @@ function malformedBase64(what: string, cause?: unknown): ImageDecodeError {
   );
 }
 
-async function readFileBytes(path: string, maxBytes: number): Promise<Buffer> {
+async function readFileBytes(path: string, maxBytes: number, what: string): Promise<Buffer> {
   if (path === '' || path.includes('\0')) {
-    throw new InvalidArgumentError(`Expected a file path for image but received ${JSON.stringify(path.slice(0, 80))}`);
+    throw new InvalidArgumentError(
+      `Expected a file path for ${what} but received ${JSON.stringify(path.slice(0, 80))}`,
+    );
   }
   try {
     const info = await stat(path); // before opening: a pipe would block, a device never ends
     if (!info.isFile()) throw new Error('it is not a regular file');
-    checkBytes(info.size, maxBytes);
+    checkBytes(info.size, maxBytes, what);
     return await readFile(path);
   } catch (cause) {
     if (cause instanceof ImageLimitError) throw cause;
-    throw new IoError(`The image file ${path.slice(0, 200)} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new IoError(`The ${what} file ${path.slice(0, 200)} cannot be read: ${(cause as Error).message}`, { cause });
   }
 }

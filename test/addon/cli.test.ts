@@ -1,56 +1,37 @@
-import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFile as readFileAsync } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { ROOT, temporaryFolder, tinyImages, tinyModel } from '../support/model.js';
-import { reply, startServer } from '../support/small-internet.js';
-
-const CLI = join(ROOT, 'dist', 'cli', 'main.js');
-const DEMO = join(ROOT, 'models', 'demo.gguf');
-const VOCABULARY = join(ROOT, 'vendor', 'llama.cpp', 'models', 'ggml-vocab-llama-bpe.gguf');
-
-interface Run {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-interface RunOptions {
-  env?: Record<string, string>;
-  cwd?: string;
-  /** Called with the child as soon as it has written to stdout. */
-  onOutput?: (child: ReturnType<typeof spawn>) => void;
-}
+import { bllossom, CLI, DEMO, GREEDY, KOREAN, Session, workFolder } from '../support/cli.js';
+import { tinyModel } from '../support/model.js';
 
 let model: string;
 let work: string;
 beforeAll(async () => {
   model = await tinyModel();
-  work = join(temporaryFolder(), 'cli');
-  mkdirSync(work, { recursive: true });
-  writeFileSync(join(work, 'text.png'), 'this is no picture');
+  work = workFolder('cli');
 });
 
-function bllossom(args: string[], { env = {}, cwd = work, onOutput }: RunOptions = {}): Promise<Run> {
-  return new Promise((resolve, reject) => {
-    const clean = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', LANG: 'C.UTF-8', ...env };
-    const child = spawn(process.execPath, [CLI, ...args], { cwd, env: clean, timeout: 60_000 });
-    const run: Run = { code: null, stdout: '', stderr: '' };
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      if (run.stdout === '') onOutput?.(child);
-      run.stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      run.stderr += text;
-    });
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ ...run, code }));
-  });
-}
-
-const GREEDY = ['--temperature', '0', '--max-tokens', '12'];
-
 describe('bllossom', () => {
+  it('helps, also without a command', async () => {
+    const run = await bllossom(['--help']);
+    expect(run.code).toBe(0);
+    for (const command of ['text', 'vision', 'batch', 'convert', 'inspect', 'config', 'info']) {
+      expect(run.stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
+    }
+    expect(await bllossom(['help', 'text'])).toMatchObject({ code: 0, stderr: '' });
+    expect(await bllossom([])).toMatchObject({ code: 1, stdout: '', stderr: run.stdout });
+    expect((await bllossom(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+/);
+  });
+
+  it('says nothing when the reader of its help leaves', async () => {
+    const run = await bllossom(['--help'], { onOutput: (child) => child.stdout.destroy() });
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe('bllossom text', () => {
   it('answers a prompt on stdout alone', async () => {
     const run = await bllossom(['text', '안녕', '--model', model, ...GREEDY]);
     expect(run).toMatchObject({ code: 0, stderr: '' });
@@ -60,41 +41,38 @@ describe('bllossom', () => {
     expect(again.stdout).toBe(run.stdout);
   });
 
-  it('answers about an image, with timings on stderr', async () => {
-    const image = tinyImages()[0] as string;
-    const run = await bllossom(['vision', image, '--prompt', 'What?', '--model', model, '--verbose', ...GREEDY]);
-    expect(run.code).toBe(0);
-    for (const title of ['load', 'image encode', 'first token', 'prompt', 'decode']) {
-      expect(run.stderr).toMatch(new RegExp(`^${title} +\\d+\\.\\d+ (s|tokens/s \\(\\d+ tokens\\))$`, 'm'));
+  it('takes the prompt from a pipe, with and without "-"', async () => {
+    const given = await bllossom(['text', '한국의\n수도는?', '--model', model, ...GREEDY]);
+    for (const argument of [[], ['-']]) {
+      const piped = await bllossom(['text', ...argument, '-m', model, ...GREEDY], { input: '\ufeff한국의\n수도는?\n' });
+      expect(piped).toEqual(given);
     }
-  });
-
-  it('answers about an image URL as the configuration allows', async () => {
-    const image = tinyImages()[0] as string;
-    const server = await startServer((socket, path) =>
-      reply(socket, path === '/a' ? 200 : 404, {}, readFileSync(image)),
-    );
-    const config = join(work, 'network.yaml');
-    writeFileSync(config, 'network:\n  allow_private_addresses: true\n');
-    const ask = (source: string) =>
-      bllossom(['vision', source, '--prompt', 'What?', '--model', model, '--config', config, ...GREEDY]);
-    const fetched = await ask(`http://127.0.0.1:${server.port}/a`);
-    expect(fetched).toMatchObject({ code: 0, stdout: (await ask(image)).stdout });
-    const missing = await ask(`http://127.0.0.1:${server.port}/b`);
-    expect(missing.stderr).toMatch(/^bllossom: error: .*answered 404 instead of an image/);
-    await server.close();
-  });
-
-  it('speaks Korean where the locale does', async () => {
-    const run = await bllossom(['text', 'x', '--model', model, '-v', ...GREEDY], { env: { LANG: 'ko_KR.UTF-8' } });
-    expect(run.stderr).toMatch(/^첫 토큰 +\d+\.\d+ 초$/m);
-    const failed = await bllossom(['text', 'x', '--model', 'none.gguf'], { env: { LC_ALL: 'ko_KR.UTF-8' } });
-    expect(failed.stderr).toMatch(/^bllossom: 오류: 모델 파일을 찾을 수 없습니다: /);
   });
 
   it('prints one JSON object on request', async () => {
     const run = await bllossom(['text', 'x', '--model', model, '--json', '--seed', '5', ...GREEDY]);
-    expect(JSON.parse(run.stdout)).toMatchObject({ success: true, seed: 5, parameters: { temperature: 0 } });
+    const result = JSON.parse(run.stdout);
+    expect(result).toMatchObject({ success: true, seed: 5, parameters: { temperature: 0 } });
+    expect(result.loadTime).toBeGreaterThan(0);
+  });
+
+  it('hands every option of generation on', async () => {
+    const options = ['-n', '3', '-t', '0.5', '--top-p', '0.8', '--top-k', '7', '--repetition-penalty', '1.2'];
+    const stop = ['--stop', '하나', '--stop', '둘', '--system', '짧게'];
+    const run = await bllossom(['text', 'x', '--model', model, '--json', ...options, ...stop]);
+    const { parameters, fullResponse } = JSON.parse(run.stdout);
+    const sampling = { maxTokens: 3, temperature: 0.5, topP: 0.8, topK: 7, repetitionPenalty: 1.2 };
+    expect(parameters).toMatchObject({ ...sampling, stop: ['하나', '둘'] });
+    expect(fullResponse).toContain('짧게');
+  });
+
+  it('prints timings to stderr', async () => {
+    const run = await bllossom(['text', 'x', '--model', model, '--verbose', ...GREEDY]);
+    for (const title of ['load', 'image encode', 'first token', 'prompt', 'decode']) {
+      expect(run.stderr).toMatch(new RegExp(`^${title} +\\d+\\.\\d+ (s|tokens/s \\(\\d+ tokens\\))$`, 'm'));
+    }
+    const korean = await bllossom(['text', 'x', '--model', model, '-v', ...GREEDY], { env: KOREAN });
+    expect(korean.stderr).toMatch(/^첫 토큰 +\d+\.\d+ 초$/m);
   });
 
   it('reads config.yaml of the folder, or the one it is given', async () => {
@@ -108,68 +86,88 @@ describe('bllossom', () => {
     expect(JSON.parse(given.stdout).parameters.maxTokens).toBe(2);
   });
 
-  it('helps', async () => {
-    const run = await bllossom(['--help']);
-    expect(run.code).toBe(0);
-    for (const command of ['text', 'vision', 'convert', 'inspect']) expect(run.stdout).toContain(command);
-    expect((await bllossom(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+/);
-  });
-
-  it('stops at Ctrl-C', async () => {
-    // The demo model never stops by itself; 4,000 tokens leave time enough.
-    const args = ['text', 'x', '--model', DEMO, '--temperature', '0', '--max-tokens', '4000'];
-    const run = await bllossom(args, { onOutput: (child) => child.kill('SIGINT') });
-    expect(run).toMatchObject({ code: 130, stderr: 'bllossom: error: interrupted\n' });
-  });
-
   it('says nothing when its reader leaves', async () => {
     const run = await bllossom(['text', 'x', '--model', model, '--temperature', '2', '--max-tokens', '500'], {
-      onOutput: (child) => child.stdout?.destroy(),
+      onOutput: (child) => child.stdout.destroy(),
     });
     expect(run).toMatchObject({ code: 0, stderr: '' });
   });
 });
 
-describe('bad input gives one clear line, a failing exit code and no stack trace', () => {
-  const image = () => tinyImages()[0] as string;
-  const cases: [string, () => string[], RegExp][] = [
-    ['no such model', () => ['text', 'x', '--model', 'none.gguf'], /none\.gguf/],
-    ['no model at all', () => ['text', 'x'], /not in the cache.*bllossom convert/],
-    ['a model that is not GGUF', () => ['text', 'x', '--model', CLI], /GGUF/i],
-    ['a model of another architecture', () => ['text', 'x', '--model', VOCABULARY], /llama/],
-    ['an empty prompt', () => ['text', '', '--model', model], /prompt/],
-    ['a blank prompt', () => ['text', '  ', '--model', model], /prompt/],
-    ['no prompt', () => ['text', '--model', model], /prompt/],
-    ['no such image', () => ['vision', 'none.png', '--prompt', 'x', '--model', model], /none\.png.*no such file/],
-    ['an image that is none', () => ['vision', 'text.png', '--prompt', 'x', '--model', model], /image/i],
-    ['an image URL to this machine', () => ['vision', 'http://127.1/a.png', '--prompt', 'x'], /allowPrivateAddresses/],
-    ['a folder for an image', () => ['vision', work, '--prompt', 'x', '--model', model], /cannot be read/],
-    ['an image without a prompt', () => ['vision', image(), '--model', model], /--prompt/],
-    ['an image with an empty prompt', () => ['vision', image(), '--prompt', '', '--model', model], /prompt/],
-    ['an unknown option', () => ['text', 'x', '--modle', model], /unknown option '--modle'.*--model/],
-    ['an unknown command', () => ['txt', 'x'], /unknown command 'txt'/],
-    ['too many arguments', () => ['text', 'x', 'y', '--model', model], /too many arguments/],
-    ['a number that is none', () => ['text', 'x', '--model', model, '--seed', 'abc'], /--seed.*abc/],
-    ['a seed out of range, before it loads', () => ['text', 'x', '--model', 'none.gguf', '--seed', '-1'], /seed.*-1/],
-    ['an empty stop text, before it loads', () => ['text', 'x', '--model', 'none.gguf', '--stop', ''], /stop.*""/],
-    ['threads that are no number', () => ['convert', work, 'out.gguf', '--threads', 'abc'], /--threads.*abc/],
-    ['a value out of range', () => ['text', 'x', '--model', model, '--temperature', '3'], /from 0 to 2.*3/],
-    ['an unknown device', () => ['text', 'x', '--model', model, '--device', 'abacus'], /abacus/],
-    ['a configuration that is not there', () => ['text', 'x', '--config', 'none.yaml'], /none\.yaml/],
-    ['a checkpoint that is not there', () => ['convert', 'none', join(work, 'out.gguf')], /none/],
-    ['an inspection of no GGUF', () => ['inspect', CLI], /GGUF/i],
-  ];
-  it.each(cases)('%s', async (_, args, message) => {
-    const run = await bllossom(args());
-    expect(run.code).toBeGreaterThan(0);
-    expect(run.stdout).toBe('');
-    expect(run.stderr).toMatch(/^bllossom: error: [^\n]+\n$/);
-    expect(run.stderr).toMatch(message);
-    expect(run.stderr).not.toMatch(/^\s+at /m);
+describe('stdout that is full', () => {
+  const full = (args: string[]) => {
+    const stdout = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [CLI, ...args], {
+      stdio: ['ignore', stdout, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(stdout);
+    return { code: status, stderr };
+  };
+
+  it.runIf(existsSync('/dev/full'))('is an error, told once', () => {
+    for (const args of [['text', 'x', '--model', model, ...GREEDY], ['info']]) {
+      expect(full(args)).toEqual({ code: 1, stderr: expect.stringMatching(/^bllossom: error: ENOSPC[^\n]+\n$/) });
+    }
+  });
+});
+
+describe('--output', () => {
+  const ask = (output: string) => bllossom(['text', 'x', '--model', model, '--output', output, ...GREEDY]);
+
+  it('writes the answer to a file, and nothing to stdout', async () => {
+    const file = join(work, '답.txt');
+    const printed = await bllossom(['text', 'x', '--model', model, ...GREEDY]);
+    writeFileSync(file, 'old and longer than what comes now'.repeat(20));
+    expect(await ask(file)).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(readFileSync(file, 'utf8')).toBe(printed.stdout);
+    const json = await bllossom(['text', 'x', '--model', model, '--json', '-o', file, ...GREEDY]);
+    expect(json.stdout).toBe('');
+    expect(JSON.parse(readFileSync(file, 'utf8')).response).toBe(printed.stdout.slice(0, -1));
   });
 
-  it('shows the stack with BLLOSSOM_DEBUG=1', async () => {
-    const run = await bllossom(['text', 'x', '--model', 'none.gguf'], { env: { BLLOSSOM_DEBUG: '1' } });
-    expect(run.stderr).toMatch(/^\s+at /m);
+  it('keeps a link and a pipe what they are', async () => {
+    const file = join(work, 'linked.txt');
+    const link = join(work, 'link.txt');
+    writeFileSync(file, '');
+    symlinkSync(file, link);
+    expect((await ask(link)).code).toBe(0);
+    expect(readFileSync(file, 'utf8').length).toBeGreaterThan(1);
+    const pipe = join(work, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const [read] = await Promise.all([readFileAsync(pipe, 'utf8'), ask(pipe)]);
+    expect(read).toBe(readFileSync(file, 'utf8'));
+  });
+});
+
+describe('Ctrl-C', () => {
+  // The demo model never stops by itself; 4,000 tokens leave time enough.
+  const endless = ['text', 'x', '--model', DEMO, '--temperature', '0', '--max-tokens', '4000'];
+
+  it('stops the answer', async () => {
+    const run = await bllossom(endless, { onOutput: (child) => child.kill('SIGINT') });
+    expect(run).toMatchObject({ code: 130, stderr: 'bllossom: interrupted\n' });
+  });
+
+  it('ends the process the second time', async () => {
+    const run = await bllossom(endless, {
+      onOutput: (child) => {
+        child.kill('SIGINT');
+        child.kill('SIGINT');
+      },
+    });
+    expect(run.code).toBe(130);
+    expect(run.stderr).toMatch(/^(bllossom: interrupted\n)?$/);
+  });
+
+  it('is said once in Korean', async () => {
+    const run = await bllossom(endless, { env: KOREAN, onOutput: (child) => child.kill('SIGINT') });
+    expect(run).toMatchObject({ code: 130, stderr: 'bllossom: 중단되었습니다\n' });
+  });
+
+  it('stops the wait for a prompt', async () => {
+    const session = new Session(['text', '-', '--model', model]);
+    setTimeout(() => session.interrupt(), 2000);
+    expect(await session.done).toMatchObject({ code: 130, stdout: '', stderr: 'bllossom: interrupted\n' });
   });
 });

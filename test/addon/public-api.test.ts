@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as api from '../../lib/index.js';
+import { TASK_PROMPTS } from '../../lib/vision-tasks.js';
 import { loadedManager, temporaryFolder, tinyImages } from '../support/model.js';
 
 // What the calls of the public API give, on a tiny model. The names are in test/unit/public-api.test.ts.
@@ -212,6 +213,67 @@ describe('images', () => {
       { ...VISION_RESULT, index: 0 },
       { success: false, index: 1, error: expect.any(api.IoError) },
     ]);
+  });
+});
+
+describe('documents', () => {
+  const documents = () => new api.DocumentProcessor(vision);
+  const PAGE = { ...VISION_RESULT, task: 'extract' };
+  const TASKS: [api.DocumentTask, api.VisionTask, { maxTokens: number; temperature: number }][] = [
+    ['extract', 'ocr', { maxTokens: 300, temperature: 0 }],
+    ['summarize', 'summarize', { maxTokens: 400, temperature: 0.1 }],
+    ['markdown', 'markdown', { maxTokens: 500, temperature: 0 }],
+    ['table', 'table', { maxTokens: 400, temperature: 0.1 }],
+  ];
+
+  it.each(TASKS)('processDocumentPage answers "%s" as "%s", with its limits', async (task, visionTask, limits) => {
+    const generation = documents().processDocumentPage(image(), task, { stop: STOPS });
+    expect(generation).toBeInstanceOf(api.Generation);
+    const result = await generation;
+    expect(result).toEqual(VISION_RESULT);
+    expect(result.parameters).toMatchObject(limits);
+    expect(result.fullResponse).toContain(TASK_PROMPTS.ko[visionTask]);
+  });
+
+  it('processDocumentPage extracts unless it is told otherwise', async () => {
+    const { fullResponse } = await documents().processDocumentPage(image(), undefined, SHORT);
+    expect(fullResponse).toContain(TASK_PROMPTS.ko.ocr);
+  });
+
+  it('processMultiPageDocument gives every page, and extracts unless it is told otherwise', async () => {
+    const batch = documents().processMultiPageDocument([image(), image()], undefined, SHORT);
+    expect(batch).toBeInstanceOf(api.Batch);
+    expect(await batch).toEqual({
+      success: true,
+      pageResults: [
+        { ...PAGE, pageNumber: 1 },
+        { ...PAGE, pageNumber: 2 },
+      ],
+      combinedContent: any.text,
+      totalPages: 2,
+      successfulPages: 2,
+    });
+  });
+
+  it('processMultiPageDocument succeeds only when every page does', async () => {
+    const result = await documents().processMultiPageDocument([image(), '/nowhere.png'], 'extract', SHORT);
+    expect(result).toEqual({
+      success: false,
+      pageResults: [
+        { ...PAGE, pageNumber: 1 },
+        { success: false, pageNumber: 2, error: expect.any(api.IoError) },
+      ],
+      combinedContent: any.text,
+      totalPages: 2,
+      successfulPages: 1,
+    });
+  });
+
+  it('processMultiPageDocument tells its progress, of the pages asked for', async () => {
+    const told: api.DocumentProgress[] = [];
+    const options = { ...SHORT, pages: '2-', onProgress: (progress: api.DocumentProgress) => told.push(progress) };
+    await documents().processMultiPageDocument([image(), image()], 'extract', options);
+    expect(told).toEqual([{ page: 2, done: 1, total: 1 }]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ConversationManager } from '../../lib/conversation-manager.js';
+import { DocumentProcessor } from '../../lib/document-processor.js';
 import { BllossomError } from '../../lib/errors.js';
 import type { Generation } from '../../lib/generation.js';
 import { type LoadedModel, ModelManager } from '../../lib/model-manager.js';
@@ -88,6 +89,7 @@ const HELD: Outcomes = { ...whether(true, 'ERR_CLOSED'), unloading: 'ERR_NOT_LOA
 const OPTIONS = { maxTokens: 2, temperature: 0 };
 const text = ({ manager }: Situation) => new TextGenerator(manager);
 const vision = ({ manager }: Situation) => new VisionGenerator(manager);
+const documents = (situation: Situation) => new DocumentProcessor(vision(situation));
 const image = () => tinyImages()[0] as string;
 const HELLO = [{ role: 'user', content: 'hello' }];
 const answers = async (result: PromiseLike<{ success: boolean }>) => ((await result).success ? 'answers' : 'fails');
@@ -124,6 +126,16 @@ const TABLE: [name: string, run: Operation, outcomes: Outcomes][] = [
     'batchAnalyzeImages',
     (s) => items(vision(s).batchAnalyzeImages([image()], '?', OPTIONS)),
     whether(['answers'], ['ERR_NOT_LOADED']),
+  ],
+  [
+    'a document page',
+    (s) => answers(documents(s).processDocumentPage(image(), 'extract', OPTIONS)),
+    whether('answers', 'ERR_NOT_LOADED'),
+  ],
+  [
+    'a document of several pages',
+    (s) => answers(documents(s).processMultiPageDocument([image(), image()], 'extract', OPTIONS)),
+    whether('answers', 'ERR_NOT_LOADED'),
   ],
   [
     'a turn of a conversation',

@@ -213,6 +213,28 @@ export function subjects({ api, files, manager, loadedManager }) {
     all[`VisionGenerator#${name}`] = method(vision, name, () => [files.image, one()]);
   }
 
+  const documents = new api.DocumentProcessor(vision);
+  Object.assign(all, {
+    DocumentProcessor: { args: () => [vision], call: (...given) => new api.DocumentProcessor(...given) },
+    'DocumentProcessor#processDocumentPage': method(documents, 'processDocumentPage', () => [
+      ...[files.image, 'extract'],
+      { ...one(), language: 'en' },
+    ]),
+    'DocumentProcessor#processMultiPageDocument': method(documents, 'processMultiPageDocument', () => [
+      ...[[files.image], 'extract'],
+      {
+        ...batchOne(),
+        ...{ pages: [1], fonts: ['font.ttf'] },
+        resume: [{ success: true, pageNumber: 2, response: 'kept', task: 'extract' }],
+      },
+    ]),
+    'DocumentProcessor#processMultiPageDocument (kept pages)': {
+      args: () => [{ success: true, pageNumber: 1, response: 'kept', task: 'extract' }],
+      call: (page) => documents.processMultiPageDocument([files.image], 'extract', { resume: [page] }),
+      inside: true,
+    },
+  });
+
   const conversation = () => new api.ConversationManager(text, { maxHistory: 2 });
   const spoken = async (name, ...given) => {
     const own = conversation();
@@ -356,6 +378,13 @@ export function subjects({ api, files, manager, loadedManager }) {
         { signal: new AbortController().signal, onProgress() {} },
       ],
       call: (...given) => new Batch(...given),
+      allows: allowsOwn,
+    },
+    'Batch (what the plan gives)': {
+      args: () => [{ total: 1, concurrency: 1, run: async (i) => i, collect: (items) => items, close() {} }],
+      call: (work) => new Batch(async () => work),
+      inside: true,
+      waits: true,
       allows: allowsOwn,
     },
   });

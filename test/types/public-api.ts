@@ -35,6 +35,7 @@ type All<T extends readonly true[]> = T;
 
 type Text = InstanceType<typeof api.TextGenerator>;
 type Talk = InstanceType<typeof api.ConversationManager>;
+type Documents = InstanceType<typeof api.DocumentProcessor>;
 type Manager = InstanceType<typeof api.ModelManager>;
 type Config = InstanceType<typeof api.Config>;
 type Call<A extends unknown[], R> = (...args: A) => R;
@@ -94,6 +95,23 @@ export type Calls = All<
         options?: api.BatchAnalyzeOptions<T>,
       ) => Batch<BatchItem<VisionResult<T>>>
     >,
+    Equal<ConstructorParameters<typeof api.DocumentProcessor>, [visionGenerator: VisionGenerator]>,
+    Equal<
+      Documents['processDocumentPage'],
+      <T = unknown>(
+        image: ImageSource,
+        task?: api.DocumentTask,
+        options?: VisionTaskOptions<T>,
+      ) => Generation<VisionResult<T>>
+    >,
+    Equal<
+      Documents['processMultiPageDocument'],
+      <T = unknown>(
+        document: api.DocumentSource,
+        task?: api.DocumentTask,
+        options?: api.DocumentOptions<T>,
+      ) => api.DocumentBatch<T>
+    >,
     Equal<ConstructorParameters<typeof api.ConversationManager>[0], Text>,
     Equal<Talk['setSystemMessage'], Call<[text: string | null], void>>,
     Equal<
@@ -152,6 +170,30 @@ export type Fields = All<
     Equal<GenerationResult['finishReason'], 'stop' | 'length'>,
     Equal<GenerationResult['parameters'], GenerationParameters>,
     Equal<GenerationResult['logprobs'], TokenLogprob[] | null>,
+    Equal<api.DocumentTask, 'extract' | 'summarize' | 'markdown' | 'table'>,
+    Equal<api.DocumentSource, readonly ImageSource[] | api.PdfSource>,
+    Equal<api.PageRange, string | number | readonly number[]>,
+    Equal<keyof api.PdfOptions, 'password' | 'fonts' | 'dpi'>,
+    Equal<
+      Exclude<keyof api.DocumentOptions, keyof VisionTaskOptions | keyof api.PdfOptions>,
+      'pages' | 'onProgress' | 'resume'
+    >,
+    Equal<Exclude<keyof VisionTaskOptions, keyof api.DocumentOptions>, 'onToken'>,
+    Equal<
+      api.DocumentResult,
+      {
+        success: boolean;
+        pageResults: api.PageResult[];
+        combinedContent: string;
+        totalPages: number;
+        successfulPages: number;
+      }
+    >,
+    Equal<Exclude<keyof api.PageSuccess, keyof VisionResult>, 'pageNumber' | 'task' | 'missingCharacters' | 'warnings'>,
+    Equal<api.PageFailure, { success: false; pageNumber: number; error: Error }>,
+    Equal<api.PageResult, api.PageSuccess | api.PageFailure>,
+    Equal<api.DocumentProgress, { page: number; done: number; total: number }>,
+    Equal<Awaited<api.DocumentBatch>, api.DocumentResult>,
     Equal<ContentItem['type'], 'text' | 'image'>,
     Equal<InstanceType<typeof api.BllossomError>['code'], ErrorCode>,
     Equal<Awaited<Generation<GenerationResult>>, GenerationResult>,
@@ -170,6 +212,8 @@ export type Options = All<
     Optional<api.BatchAnalyzeOptions>,
     Optional<api.ChatTemplateOptions>,
     Optional<api.PrepareImageOptions>,
+    Optional<api.DocumentOptions>,
+    Optional<api.PdfOptions>,
     Optional<api.ConversationOptions>,
     Optional<api.ExportOptions>,
     Optional<api.ImportOptions>,
@@ -199,6 +243,9 @@ export type NoAny = All<
     Equal<AnyMembers<Text>, never>,
     Equal<AnyMembers<VisionGenerator>, never>,
     Equal<AnyMembers<Talk>, never>,
+    Equal<AnyMembers<Documents>, never>,
+    Equal<AnyMembers<api.DocumentResult>, never>,
+    Equal<AnyMembers<api.PageSuccess>, never>,
     Equal<AnyMembers<Processor>, never>,
     Equal<AnyMembers<LoadedModel['engine']>, never>,
     Equal<AnyMembers<Generation<GenerationResult>>, never>,
@@ -210,7 +257,13 @@ export type NoAny = All<
 >;
 
 /** What must not compile. */
-export function misuse(manager: Manager, text: Text, vision: VisionGenerator, config: Config): void {
+export function misuse(
+  manager: Manager,
+  text: Text,
+  vision: VisionGenerator,
+  config: Config,
+  documents: Documents,
+): void {
   // @ts-expect-error a file is named by a text
   new api.Config(5);
   // @ts-expect-error a generator needs a manager
@@ -243,6 +296,14 @@ export function misuse(manager: Manager, text: Text, vision: VisionGenerator, co
   vision.answerVisualQuestion('x.png');
   // @ts-expect-error a conversation needs a generator
   new api.ConversationManager(manager);
+  // @ts-expect-error a document processor needs a vision generator
+  new api.DocumentProcessor(manager);
+  // @ts-expect-error the vision generator's name of a task
+  documents.processDocumentPage('x.png', 'ocr');
+  // @ts-expect-error pages have no single stream
+  documents.processMultiPageDocument('x.pdf', 'extract', { onToken() {} });
+  // @ts-expect-error a page that may have failed has no response yet
+  documents.processMultiPageDocument('x.pdf').then(({ pageResults: [page] }) => page?.response);
   // @ts-expect-error a number of retries as a text
   api.safeGenerate(text, 'x', { maxRetries: '3' });
   // @ts-expect-error what is measured gives an object

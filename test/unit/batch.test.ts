@@ -208,3 +208,52 @@ describe('a batch of generations', () => {
     await expect(begin(items, async () => ({}), options)).rejects.toBeInstanceOf(InvalidArgumentError);
   });
 });
+
+describe('a batch whose plan takes its time', () => {
+  /** One item, planned after a turn of the event loop. */
+  function planned(run: (signal: AbortSignal) => Promise<string>, options?: BatchOptions) {
+    const close = vi.fn();
+    const signals: AbortSignal[] = [];
+    const plan = async (signal: AbortSignal) => {
+      signals.push(signal);
+      await turn();
+      const work = { total: 1, concurrency: 1, collect: (items: string[]) => items, close };
+      return { ...work, run: (_: number, each: AbortSignal) => run(each) };
+    };
+    return { batch: new Batch(plan, options), close, signals };
+  }
+
+  it('gives its results, then closes what the plan has opened', async () => {
+    const { batch, close } = planned(async () => {
+      expect(close).not.toHaveBeenCalled();
+      return 'item';
+    });
+    expect(await batch).toEqual(['item']);
+    expect(close).toHaveBeenCalledOnce();
+  });
+
+  it('closes it too when an item ends the batch', async () => {
+    const { batch, close } = planned(async () => {
+      throw new OutOfMemoryError('all gone');
+    });
+    await expect(batch).rejects.toThrow('all gone');
+    expect(close).toHaveBeenCalledOnce();
+  });
+
+  it('closes it without running anything when it was given up meanwhile', async () => {
+    const run = vi.fn();
+    const { batch, close, signals } = planned(run);
+    batch.cancel('never mind');
+    await expect(batch).rejects.toBe('never mind');
+    expect(signals[0]).toMatchObject({ aborted: true, reason: 'never mind' });
+    expect(run).not.toHaveBeenCalled();
+    expect(close).toHaveBeenCalledOnce();
+  });
+
+  it('rejects with what the plan throws', async () => {
+    const batch = new Batch(async () => {
+      throw new InvalidArgumentError('no plan');
+    });
+    await expect(batch).rejects.toThrow('no plan');
+  });
+});

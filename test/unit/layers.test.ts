@@ -49,6 +49,12 @@ describe('the layer check', () => {
     ['a module importing the public index', 'lib/config.ts', `import { x } from './index.js';`, 'public index'],
     ['a second door to the binary', 'lib/config.ts', `const x = require('node-gyp-build');`, 'only lib/native/load.ts'],
     ['a second importer of sharp', 'lib/config.ts', `const x = require('sharp');`, 'only lib/image/decode.ts'],
+    [
+      'a second door to pdfjs',
+      'lib/config.ts',
+      `const x = require('pdfjs-dist');`,
+      'only lib/document/optional-peer.ts',
+    ],
   ])('refuses %s', (_name, file, line, why) => {
     write(file, `${line}\n`);
     const { status, stderr } = check();

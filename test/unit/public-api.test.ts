@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { VISION_TASKS } from '../../lib/document/tasks.js';
 import * as api from '../../lib/index.js';
 import { TASK_DEFAULTS } from '../../lib/vision-tasks.js';
 
@@ -48,6 +49,11 @@ const CLASSES: Record<string, Members> = {
       ...['setSystemMessage', 'generateResponse', 'clearHistory', 'getHistorySummary', 'exportConversation'],
       'importConversation',
     ],
+  },
+  DocumentProcessor: {
+    fields: [],
+    getters: [],
+    methods: ['processDocumentPage', 'processMultiPageDocument'],
   },
   Generation: { fields: [], getters: ['text', 'settled'], methods: ['cancel', 'drain', ...PROMISE] },
   CompiledFormat: { fields: ['grammar'], getters: [], methods: ['parse'] },
@@ -113,6 +119,7 @@ const INSTANCES: Record<string, () => object> = {
   TextGenerator: () => new api.TextGenerator(new api.ModelManager()),
   VisionGenerator: () => new api.VisionGenerator(new api.ModelManager()),
   ConversationManager: () => new api.ConversationManager(new api.TextGenerator(new api.ModelManager())),
+  DocumentProcessor: () => new api.DocumentProcessor(new api.VisionGenerator(new api.ModelManager())),
   Generation: () => new api.Generation(async () => 1),
   CompiledFormat: () => new api.CompiledFormat('root ::= "a"', (text) => text),
   Batch: () => new api.Batch(() => ({ total: 0, concurrency: 1, run: async (i) => i, collect: (items) => items })),
@@ -230,6 +237,12 @@ describe('measuring', () => {
         functionName: 'reading',
       },
     });
+  });
+});
+
+describe('the tasks of the document processor', () => {
+  it('are four, each of them one of the vision generator', () => {
+    expect(VISION_TASKS).toEqual({ extract: 'ocr', summarize: 'summarize', markdown: 'markdown', table: 'table' });
   });
 });
 

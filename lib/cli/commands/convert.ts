@@ -2,9 +2,18 @@ import { type Command, Option } from 'commander';
 import { convertCheckpoint } from '../../convert/convert.js';
 import { INTERMEDIATE_STATES, type IntermediateStates } from '../../convert/hyper-parameters.js';
 import { CONVERSION_TYPES, type ConversionType } from '../../convert/types.js';
+import { checkWritable } from '../files.js';
 import { message } from '../messages.js';
-import { progressBar } from '../print.js';
-import { number, stopSignal } from '../session.js';
+import { number } from '../options.js';
+import { shareBar } from '../progress.js';
+import { untilStopped } from '../stopping.js';
+
+interface ConvertOptions {
+  type: ConversionType;
+  intermediates: IntermediateStates;
+  threads: number;
+  force?: boolean;
+}
 
 /** `bllossom convert <checkpoint> <output>` */
 export function registerConvert(program: Command): void {
@@ -13,43 +22,27 @@ export function registerConvert(program: Command): void {
     .description(message('convert'))
     .argument('<checkpoint>', message('convertSource'))
     .argument('<output>', message('convertOutput'))
-    .addOption(
-      new Option('-t, --type <type>', `${message('convertType')}: ${CONVERSION_TYPES.join(', ')}`).default('Q4_K_M'),
-    )
+    .addOption(new Option('-t, --type <type>', message('convertType')).choices(CONVERSION_TYPES).default('Q4_K_M'))
     .addOption(
       new Option('--intermediates <states>', message('convertIntermediates'))
         .choices(INTERMEDIATE_STATES)
         .default('entering'),
     )
     .option('--threads <n>', message('convertThreads'), number, 0)
-    .action(convert);
+    .option('--force', message('force'))
+    .action((source, output, options) => untilStopped((signal) => convert(source, output, options, signal)));
 }
 
-interface ConvertOptions {
-  type: string;
-  intermediates: IntermediateStates;
-  threads: number;
-}
-
-async function convert(source: string, output: string, options: ConvertOptions): Promise<void> {
-  const bar = progressBar(message('converting'));
-  const { signal, release } = stopSignal();
-  try {
-    const report = await convertCheckpoint({
-      source,
-      output,
-      type: options.type as ConversionType, // convertCheckpoint refuses an unknown one
-      intermediates: options.intermediates,
-      threads: options.threads,
-      signal,
-      onProgress: ({ bytesDone, bytesTotal }) => bar.update(bytesDone / bytesTotal),
-    });
-    bar.stop();
-    const types = Object.entries(report.tensors).map(([type, count]) => `${count} ${type}`);
-    const parameters = report.parameters.toLocaleString('en');
-    console.log(`${report.output}: ${parameters} parameters, ${types.join(', ')}, ${report.seconds.toFixed(1)} s`);
-  } finally {
-    bar.stop();
-    release();
-  }
+async function convert(source: string, output: string, options: ConvertOptions, signal: AbortSignal): Promise<void> {
+  const { force = false, ...conversion } = options;
+  await checkWritable(output, { force });
+  const bar = shareBar(message('converting'));
+  const report = await convertCheckpoint({
+    ...{ source, output, ...conversion, signal },
+    onProgress: ({ bytesDone, bytesTotal }) => bar.update(bytesDone / bytesTotal),
+  }).finally(bar.stop);
+  const types = Object.entries(report.tensors).map(([type, count]) => `${count} ${type}`);
+  const parameters = report.parameters.toLocaleString('en');
+  const facts = { file: report.output, parameters, types: types.join(', '), seconds: report.seconds.toFixed(1) };
+  console.log(message('convertDone', facts));
 }

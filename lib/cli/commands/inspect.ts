@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
-import { type GgufReport, inspectGguf } from '../../inspect.js';
+import { type GgufReport, inspectGguf, type MemoryPlan } from '../../inspect.js';
 import type { MetadataValue } from '../../native/binding.js';
+import { table } from '../columns.js';
 import { message } from '../messages.js';
+import { printable, size } from '../printable.js';
 
 /** `bllossom inspect <file>` */
 export function registerInspect(program: Command): void {
@@ -22,37 +24,29 @@ function toJson(report: GgufReport): string {
 }
 
 function describe(report: GgufReport): string[] {
-  const { memory } = report;
+  const { memory, parameters, tensors } = report;
+  const facts = { size: size(report.fileBytes), parameters: parameters.toLocaleString('en'), tensors: tensors.length };
   return [
     `${report.path}: ${report.architecture}, GGUF ${report.version}${report.name ? `, ${report.name}` : ''}`,
-    `size         ${size(report.fileBytes)}, ${report.parameters.toLocaleString('en')} parameters, ${report.tensors.length} tensors`,
-    ...report.types.map(
-      ({ type, tensors, bytes }) =>
-        `  ${type.padEnd(10)} ${String(tensors).padStart(5)} tensors ${size(bytes).padStart(12)}`,
-    ),
-    ...(memory === undefined
-      ? []
-      : [
-          'memory',
-          `  weights                      ${size(memory.weights).padStart(12)}`,
-          `  self cache, 1,000 tokens     ${size(memory.selfCachePer1000Tokens).padStart(12)}`,
-          `  self cache, 8,192 tokens     ${size(memory.selfCacheAt8192).padStart(12)}`,
-          `  cross cache, one image       ${size(memory.crossCachePerImage).padStart(12)}`,
-        ]),
-    'metadata',
+    ...table([[message('inspectSize'), message('inspectSizeValue', facts)]], 11),
+    ...report.types.map(({ type, tensors, bytes }) => {
+      const columns = { type: type.padEnd(10), tensors: String(tensors).padStart(5), size: size(bytes).padStart(12) };
+      return `  ${message('inspectType', columns)}`;
+    }),
+    ...(memory === undefined ? [] : [message('inspectMemory'), ...describeMemory(memory).map((row) => `  ${row}`)]),
+    message('inspectMetadata'),
     ...Object.entries(report.metadata).map(([key, value]) => `  ${key} = ${show(value, report.arrayLengths[key])}`),
   ];
 }
 
-function size(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const step = bytes < 1024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
-  return `${(bytes / 1024 ** step).toFixed(step === 0 ? 0 : 2)} ${units[step]}`;
-}
-
-/** A file may hold anything, also sequences that drive a terminal. */
-function printable(line: string): string {
-  return line.replace(/[\p{Cc}\p{Cf}]/gu, '\ufffd');
+function describeMemory(memory: MemoryPlan): string[] {
+  const rows: [string, number][] = [
+    [message('inspectWeights'), memory.weights],
+    [message('inspectSelfCache', { count: '1,000' }), memory.selfCachePer1000Tokens],
+    [message('inspectSelfCache', { count: '8,192' }), memory.selfCacheAt8192],
+    [message('inspectCrossCache'), memory.crossCachePerImage],
+  ];
+  return table(rows.map(([title, bytes]) => [title, size(bytes).padStart(12)] as const));
 }
 
 /** A value on one line, cut where it is long. */

@@ -1,14 +1,68 @@
 import type { Command } from 'commander';
-import { checkText } from '../../check.js';
-import { TextGenerator } from '../../index.js';
+import { type GenerateOptions, TextGenerator } from '../../index.js';
+import { interact } from '../chat/interact.js';
+import { UsageError } from '../failures.js';
+import { load, withLoadedModel } from '../loading.js';
 import { message } from '../messages.js';
-import { runSession, type SessionOptions, withSessionOptions } from '../session.js';
+import {
+  configure,
+  type GenerationOptions,
+  type ModelOptions,
+  samplingOf,
+  withGenerationOptions,
+  withModelOptions,
+  withOutputOptions,
+} from '../options.js';
+import { Output, type OutputOptions, writeAnswer } from '../output.js';
+import { type FormatOptions, formatOf, withFormatOptions } from '../response-format.js';
+import { readStandardInput } from '../standard-input.js';
+import { untilStopped } from '../stopping.js';
+
+interface TextOptions extends ModelOptions, GenerationOptions, FormatOptions, OutputOptions {
+  interactive?: boolean;
+}
 
 /** `bllossom text "…"` */
 export function registerText(program: Command): void {
-  const command = program.command('text').description(message('text')).argument('<prompt>', message('promptArgument'));
-  withSessionOptions(command).action(async (prompt: string, options: SessionOptions) => {
-    checkText('prompt', prompt);
-    await runSession(options, (manager, generate) => new TextGenerator(manager).generate(prompt, generate));
+  const command = program
+    .command('text')
+    .description(message('text'))
+    .argument('[prompt]', message('promptArgument'))
+    .option('-i, --interactive', message('interactive'));
+  withOutputOptions(withFormatOptions(withGenerationOptions(withModelOptions(command)))).action(
+    (prompt, options: TextOptions) =>
+      options.interactive ? chat(prompt, options) : untilStopped((signal) => answer(prompt, options, signal)),
+  );
+}
+
+async function chat(prompt: string | undefined, options: TextOptions): Promise<void> {
+  if (options.output !== undefined) throw new UsageError('outputInteractive');
+  const config = configure(options);
+  const generating = { ...samplingOf(options), ...(await formatOf(options)) };
+  const { manager } = await untilStopped((signal) => load(config, { signal, quiet: options.json }));
+  try {
+    await interact({ manager, config, generating, options, prompt });
+  } finally {
+    await manager.unloadModel();
+  }
+}
+
+async function answer(argument: string | undefined, options: TextOptions, signal: AbortSignal): Promise<void> {
+  const config = configure(options);
+  const generating: GenerateOptions = { ...samplingOf(options), ...(await formatOf(options)), signal };
+  const output = await Output.open(options.output, signal);
+  const prompt = await readPrompt(argument, signal);
+  await withLoadedModel(config, { signal, quiet: options.json }, async ({ manager, loadTime }) => {
+    await writeAnswer(new TextGenerator(manager).generate(prompt, generating), output, options, { loadTime });
   });
+  await output.finish();
+}
+
+/** The argument; without one, or with "-", what is piped in. */
+async function readPrompt(argument: string | undefined, signal: AbortSignal): Promise<string> {
+  const piped = argument === '-' || (argument === undefined && !process.stdin.isTTY);
+  if (argument === undefined && !piped) throw new UsageError('promptMissing');
+  const prompt = piped ? await readStandardInput(signal) : (argument as string);
+  if (prompt.trim() === '') throw new UsageError('promptEmpty');
+  return prompt;
 }
