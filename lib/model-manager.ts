@@ -50,7 +50,7 @@ let reconfigure: (manager: ModelManager, config: Config) => boolean;
  * | `healthCheck`             | false                | false            | true      | true, beside them    | false            |
  * | `getModelInfo().status`   | "not_loaded"         | "not_loaded"     | "loaded"  | "loaded"             | "not_loaded"     |
  * | `model`, `processor`, `device` | null            | null             | there     | there                | null             |
- * | `requireModel`, generators | `ModelNotLoadedError` | `ModelNotLoadedError` | answer | answer, computed together | `ModelNotLoadedError` |
+ * | `requireModel`, generators, documents | `ModelNotLoadedError` | `ModelNotLoadedError` | answer | answer, computed together | `ModelNotLoadedError` |
  * | items of a batch          | that as `error`      | that as `error`  | answer    | answer               | that as `error`  |
  *
  * What an unloading ends fails with `ClosedError`, a loading with false and that in `lastError`. Of a `processor` that was kept, `applyChatTemplate` and

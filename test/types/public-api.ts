@@ -245,7 +245,7 @@ export type NoAny = All<
     Equal<AnyMembers<Talk>, never>,
     Equal<AnyMembers<Documents>, never>,
     Equal<AnyMembers<api.DocumentResult>, never>,
-    Equal<AnyMembers<api.PageSuccess>, never>,
+    Equal<AnyMembers<Required<api.PageSuccess>>, never>,
     Equal<AnyMembers<Processor>, never>,
     Equal<AnyMembers<LoadedModel['engine']>, never>,
     Equal<AnyMembers<Generation<GenerationResult>>, never>,

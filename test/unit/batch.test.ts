@@ -250,6 +250,18 @@ describe('a batch whose plan takes its time', () => {
     expect(close).toHaveBeenCalledOnce();
   });
 
+  it('closes it too when the work that was planned is of a wrong kind, or its results cannot be collected', async () => {
+    const close = vi.fn();
+    const work = { total: 1, concurrency: 1, run: async () => 'item', collect: (items: string[]) => items, close };
+    const collect = () => {
+      throw new OutOfMemoryError('too many');
+    };
+    await expect(new Batch(() => ({ ...work, concurrency: 0 }))).rejects.toBeInstanceOf(InvalidArgumentError);
+    expect(close).toHaveBeenCalledTimes(1);
+    await expect(new Batch(async () => ({ ...work, collect }))).rejects.toThrow('too many');
+    expect(close).toHaveBeenCalledTimes(2);
+  });
+
   it('rejects with what the plan throws', async () => {
     const batch = new Batch(async () => {
       throw new InvalidArgumentError('no plan');
