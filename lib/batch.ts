@@ -1,8 +1,20 @@
 /** What the batch calls return: await it for all results, or iterate it for each as it is ready, or both. */
 
 import { onAbort } from './abortable.js';
-import { checkFunction, checkSignal, fail } from './check.js';
+import {
+  checkArray,
+  checkCallback,
+  checkFunction,
+  checkInteger,
+  checkOptions,
+  checkSignal,
+  isInstance,
+  readOptions,
+} from './check.js';
 import { CancelledError } from './errors.js';
+
+/** Items of one batch; far more than are answered in a day. */
+const MAX_ITEMS = 1_000_000;
 
 /** An item of a batch that failed; the others go on. */
 export interface BatchFailure {
@@ -33,9 +45,14 @@ export interface BatchWork<T, R> {
   run(index: number, signal: AbortSignal): Promise<T>;
   /** The result, from the items in input order. */
   collect(items: T[]): R;
-  /** Called at the end, however it ends. */
+  /** Called once at the end, however it ends. */
   close?(): void;
 }
+
+/** Says what to do, and may take its time about it. Its signal is that of the batch. */
+export type BatchPlan<T, R> = (signal: AbortSignal) => BatchWork<T, R> | Promise<BatchWork<T, R>>;
+
+const WORK_KEYS = ['total', 'concurrency', 'run', 'collect', 'close'];
 
 /**
  * A batch that has begun.
@@ -50,16 +67,10 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
   #ended = false;
   #wakes: (() => void)[] = [];
 
-  /**
-   * @param plan says what to do; what it throws, and options of a wrong kind, make the batch reject. Its signal is that
-   *   of the batch
-   */
-  constructor(plan: (signal: AbortSignal) => BatchWork<T, R> | Promise<BatchWork<T, R>>, options?: BatchOptions) {
-    const signal = options?.signal instanceof AbortSignal ? options.signal : undefined;
-    const release = signal && onAbort(signal, () => this.#abort.abort(signal.reason));
-    this.#done = this.#run(plan, options ?? {}).finally(() => {
+  /** @param plan what it throws, and options of a wrong kind, make the batch reject */
+  constructor(plan: BatchPlan<T, R>, options?: BatchOptions) {
+    this.#done = this.#begin(plan, options).finally(() => {
       this.#ended = true;
-      release?.();
       this.#wake();
     });
     // Readers see the failure in their loop; without this line it would also be reported as unhandled.
@@ -109,16 +120,27 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
     return undefined;
   }
 
-  async #run(
-    plan: (signal: AbortSignal) => BatchWork<T, R> | Promise<BatchWork<T, R>>,
-    options: BatchOptions,
-  ): Promise<R> {
+  async #begin(plan: BatchPlan<T, R>, options: BatchOptions | undefined): Promise<R> {
+    const given = checkOptions('options', options, ['signal', 'onProgress']);
+    const onProgress = checkCallback('onProgress', given.onProgress);
+    const signal = given.signal === undefined ? undefined : checkSignal('signal', given.signal);
+    checkFunction('plan', plan);
+    const release = signal && onAbort(signal, () => this.#abort.abort(signal.reason));
+    let close: (() => void) | undefined;
+    try {
+      const planned = plan(this.#abort.signal);
+      const work = checkOptions('work', isInstance(planned, Promise) ? await planned : planned, WORK_KEYS);
+      close = checkCallback('close', work.close);
+      return await this.#run(checkWork(work), onProgress);
+    } finally {
+      release?.();
+      close?.();
+    }
+  }
+
+  async #run(work: CheckedWork<T, R>, onProgress: BatchOptions['onProgress']): Promise<R> {
     const { signal } = this.#abort;
-    const { onProgress } = options;
-    if (options.signal !== undefined) checkSignal('signal', options.signal);
-    if (onProgress !== undefined) checkFunction('onProgress', onProgress);
-    const planned = plan(signal);
-    const { total, concurrency, run, collect, close } = planned instanceof Promise ? await planned : planned;
+    const { total, concurrency, run, collect } = work;
     const items = new Array<T>(total);
     let next = 0;
     const worker = async () => {
@@ -133,22 +155,41 @@ export class Batch<T, R = T[]> implements PromiseLike<R>, AsyncIterable<T> {
         onProgress?.({ done: this.#finished.length, total });
       }
     };
+    signal.throwIfAborted();
     try {
-      signal.throwIfAborted();
       await Promise.all(Array.from({ length: Math.min(concurrency, total) }, worker));
-      return collect(items);
     } catch (error) {
       this.#abort.abort(error); // one that threw stops the others
       throw error;
-    } finally {
-      close?.();
     }
+    return collect(items);
   }
 
   #wake(): void {
     const wakes = this.#wakes;
     this.#wakes = [];
     for (const wake of wakes) wake();
+  }
+}
+
+type CheckedWork<T, R> = Omit<BatchWork<T, R>, 'close'>;
+
+function checkWork<T, R>(work: Partial<BatchWork<T, R>>): CheckedWork<T, R> {
+  const { total, concurrency, run, collect } = work as BatchWork<T, R>;
+  checkInteger('total', total, { min: 0, max: MAX_ITEMS });
+  checkInteger('concurrency', concurrency, { min: 1 });
+  return { total, concurrency, run: checkFunction('run', run), collect: checkFunction('collect', collect) };
+}
+
+/** Begins a batch with the options of a call, each read once; what is wrong with them makes it reject. */
+export function beginBatch<O extends object, T, R>(
+  options: O | undefined,
+  begin: (given: Partial<O>) => Batch<T, R>,
+): Batch<T, R> {
+  try {
+    return begin(readOptions('options', options));
+  } catch (error) {
+    return new Batch<T, R>(() => Promise.reject(error));
   }
 }
 
@@ -162,7 +203,7 @@ export interface GenerationBatch<I, O extends BatchOptions, R> {
   items: readonly I[];
   options: O | undefined;
   /** Items that are worked on at once. */
-  concurrency: number;
+  concurrency(): number;
   /** Checks the options that every item shares, before any runs. @throws InvalidArgumentError */
   check(options: Omit<O, keyof BatchOptions>): void;
   /** Those options with what can be made once for all items. @throws InvalidArgumentError */
@@ -174,23 +215,21 @@ export interface GenerationBatch<I, O extends BatchOptions, R> {
 export function generationBatch<I, O extends BatchOptions, R extends object>(
   batch: GenerationBatch<I, O, R>,
 ): Batch<BatchItem<R>> {
-  const plan = (): BatchWork<BatchItem<R>, BatchItem<R>[]> => {
-    const { name, options, concurrency } = batch;
-    if (!Array.isArray(batch.items)) fail(name, 'an array', batch.items);
-    const items = [...batch.items]; // the caller's may change meanwhile
-    if (options !== undefined && (typeof options !== 'object' || options === null))
-      fail('options', 'an object', options);
-    const { signal: _signal, onProgress: _onProgress, ...given } = { ...options } as O;
-    batch.check(given);
-    let prepared: ReturnType<NonNullable<typeof batch.prepare>> | undefined;
-    const run = async (index: number, signal: AbortSignal) => {
-      if (batch.prepare) prepared ??= batch.prepare(given);
-      const shared = prepared ? await prepared : given;
-      return settle(index, signal, async () => batch.generate(items[index] as I, { ...shared, signal }));
+  return beginBatch(batch.options, (given) => {
+    const { signal, onProgress, ...shared } = given as O;
+    const plan = (): BatchWork<BatchItem<R>, BatchItem<R>[]> => {
+      const items = checkArray(batch.name, batch.items, MAX_ITEMS);
+      batch.check(shared);
+      let prepared: ReturnType<NonNullable<typeof batch.prepare>> | undefined;
+      const run = async (index: number, each: AbortSignal) => {
+        if (batch.prepare) prepared ??= batch.prepare(shared);
+        const own = prepared ? await prepared : shared;
+        return settle(index, each, async () => batch.generate(items[index] as I, { ...own, signal: each }));
+      };
+      return { total: items.length, concurrency: batch.concurrency(), run, collect: (results) => results };
     };
-    return { total: items.length, concurrency, run, collect: (results) => results };
-  };
-  return new Batch(plan, batch.options);
+    return new Batch(plan, { signal, onProgress });
+  });
 }
 
 async function settle<R extends object>(

@@ -1,6 +1,6 @@
 /** Messages of a conversation: what they are, and their pictures apart from their text. */
 
-import { checkOneOf, fail } from './check.js';
+import { checkArray, checkOneOf, fail, reading } from './check.js';
 import type { ImageSource } from './image/decode.js';
 
 /** `image` is the picture; the chat template needs only its place, so that `applyChatTemplate` takes items without it. */
@@ -16,6 +16,8 @@ export interface ChatMessage {
 
 const ROLE = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
 const MAX_MESSAGES = 2048;
+/** Items in the content of one message. */
+const MAX_ITEMS = 2048;
 
 /** Returns the number of images in the messages. @throws InvalidArgumentError naming the message and what is wrong */
 export function checkMessages(messages: readonly ChatMessage[]): number {
@@ -37,7 +39,9 @@ export function checkMessages(messages: readonly ChatMessage[]): number {
 /** Returns the number of images in the content of one message. */
 export function checkContent(name: string, content: ChatMessage['content']): number {
   if (typeof content === 'string') return 0;
-  if (!Array.isArray(content)) fail(name, 'a string or an array of items', content);
+  if (!Array.isArray(content) || content.length > MAX_ITEMS) {
+    fail(name, `a string or an array of at most ${MAX_ITEMS} items`, content);
+  }
   let images = 0;
   for (const [j, item] of content.entries()) {
     if (typeof item !== 'object' || item === null) fail(`${name}[${j}]`, 'an object with a type', item);
@@ -49,25 +53,28 @@ export function checkContent(name: string, content: ChatMessage['content']): num
   return images;
 }
 
-/**
- * The messages as the chat template takes them, and their pictures in order; an item that holds none gives undefined.
- *
- * @throws InvalidArgumentError when a message is malformed
- */
-export function separateImages(messages: readonly ChatMessage[]): {
+export interface SeparatedMessages {
+  /** Copies, as the chat template takes them. */
   messages: ChatMessage[];
+  /** The pictures in order; undefined for an item that holds none. */
   images: (ImageSource | undefined)[];
-} {
-  checkMessages(messages);
-  const images: (ImageSource | undefined)[] = [];
-  const bare = messages.map((message) => {
-    if (typeof message.content === 'string') return message;
-    const content = message.content.map((item): ContentItem => {
-      if (item.type === 'text') return item;
-      images.push(item.image);
-      return { type: 'image' };
+}
+
+/** @throws InvalidArgumentError when a message is malformed */
+export function separateImages(messages: readonly ChatMessage[]): SeparatedMessages {
+  const copies = checkArray('messages', messages, MAX_MESSAGES);
+  return reading('messages cannot be read', () => {
+    checkMessages(copies);
+    const images: (ImageSource | undefined)[] = [];
+    const bare = copies.map((message) => {
+      if (typeof message.content === 'string') return { ...message };
+      const content = message.content.map((item): ContentItem => {
+        if (item.type === 'text') return { ...item };
+        images.push(item.image);
+        return { type: 'image' };
+      });
+      return { ...message, content };
     });
-    return { ...message, content };
+    return { messages: bare, images };
   });
-  return { messages: bare, images };
 }

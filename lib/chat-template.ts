@@ -4,7 +4,7 @@
  */
 
 import { type ChatMessage, checkMessages } from './chat-message.js';
-import { show } from './check.js';
+import { checkBoolean, checkInstance, checkOptions, checkString, fail, reading, show } from './check.js';
 import { InvalidArgumentError, ModelFormatError } from './errors.js';
 import type { NativePromptPart } from './native/binding.js';
 import { type CheckedTemplate, checkTemplate } from './template/check.js';
@@ -49,6 +49,8 @@ export const DEFAULT_TEMPLATE = `{{- bos_token }}
 
 const MAX_CHARACTERS = 8 * 1024 * 1024;
 const MAX_DEPTH = 32;
+/** Values in all messages and tools. */
+const MAX_VALUES = 262_144;
 
 export class ChatTemplate {
   readonly source: string;
@@ -71,10 +73,12 @@ export class ChatTemplate {
    * @throws InvalidArgumentError when a message is malformed, or the template refuses the conversation
    * @throws ModelFormatError when the template fails, needs too much, or loses an image
    */
-  render(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): NativePromptPart[] {
-    const images = checkMessages(messages);
-    const input = { messages, tools: options.tools ?? null, date_string: options.dateString };
-    const texts = collectTexts(input);
+  render(messages: readonly ChatMessage[], options?: ChatTemplateOptions): NativePromptPart[] {
+    const { addGenerationPrompt, dateString, now, tools } = checkTemplateOptions(options);
+    const images = reading('messages cannot be read', () => checkMessages(messages));
+    const texts: string[] = [];
+    const given = { messages, tools: tools ?? null, date_string: dateString };
+    const input = reading('messages or tools cannot be read', () => copyValue(given, texts)) as typeof given;
     const inputCharacters = texts.reduce((sum, text) => sum + text.length, 0);
     if (inputCharacters > MAX_CHARACTERS) {
       throw new InvalidArgumentError(
@@ -86,19 +90,19 @@ export class ChatTemplate {
       const rendered = renderTemplate(this.#checked, {
         variables: {
           ...(this.#guardAll({ ...input, messages: conversation }, markers) as Record<string, unknown>),
-          add_generation_prompt: options.addGenerationPrompt ?? true,
+          add_generation_prompt: addGenerationPrompt ?? true,
           bos_token: this.#model.bosToken,
           eos_token: this.#model.eosToken,
           image_token: this.#model.imageToken,
         },
-        now: options.now ?? new Date(),
+        now: now ?? new Date(),
         inputCharacters,
         messages: messages.length,
       });
       return this.#tokens.split(rendered, markers, this.#model.imageToken);
     };
-    if (!messages.some((message) => typeof message.content !== 'string')) return attempt(messages);
-    return this.#withImages(messages, images, markers, attempt);
+    if (!input.messages.some((message) => typeof message.content !== 'string')) return attempt(input.messages);
+    return this.#withImages(input.messages, images, markers, attempt);
   }
 
   /** List content first; a template that knows only strings gets strings with the images in front. */
@@ -143,18 +147,40 @@ function flatten(content: ChatMessage['content'], markers: Markers): string {
   return markers.image.repeat(images) + content.map((item) => (item.type === 'text' ? item.text : '')).join('');
 }
 
-/** Every string in a value, keys included. @throws InvalidArgumentError on what a template cannot be given */
-function collectTexts(value: unknown, texts: string[] = [], depth = 0): string[] {
+function checkTemplateOptions(options: ChatTemplateOptions | undefined): ChatTemplateOptions {
+  const given = checkOptions('options', options, ['addGenerationPrompt', 'dateString', 'now', 'tools']);
+  const { addGenerationPrompt, dateString, now, tools } = given;
+  if (addGenerationPrompt !== undefined) checkBoolean('addGenerationPrompt', addGenerationPrompt);
+  if (dateString !== undefined) checkString('dateString', dateString);
+  if (now !== undefined && Number.isNaN(checkInstance('now', now, Date, 'a Date').getTime())) {
+    fail('now', 'a valid Date', now);
+  }
+  return { addGenerationPrompt, dateString, now, tools };
+}
+
+/**
+ * A copy of plain data. Every string in it, keys included, is put in `texts`.
+ *
+ * @throws InvalidArgumentError on what a template cannot be given, and above the limits
+ */
+function copyValue(value: unknown, texts: string[], depth = 0, count = { values: 0 }): unknown {
   if (depth > MAX_DEPTH) throw new InvalidArgumentError(`A message or tool is nested deeper than ${MAX_DEPTH} levels`);
-  if (typeof value === 'string') texts.push(value);
-  else if (Array.isArray(value)) for (const item of value) collectTexts(item, texts, depth + 1);
-  else if (typeof value === 'object' && value !== null) {
-    for (const [key, item] of Object.entries(value)) {
-      texts.push(key);
-      collectTexts(item, texts, depth + 1);
-    }
-  } else if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
+  count.values += Array.isArray(value) ? value.length : 1;
+  if (count.values > MAX_VALUES)
+    throw new InvalidArgumentError(`The messages and tools hold over ${MAX_VALUES} values`);
+  if (typeof value === 'string') {
+    texts.push(value);
+    return value;
+  }
+  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
     throw new InvalidArgumentError(`A message or tool holds ${show(value)}, which a chat template cannot be given`);
   }
-  return texts;
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return Array.from(value, (item) => copyValue(item, texts, depth + 1, count));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => {
+      texts.push(key);
+      return [key, copyValue(item, texts, depth + 1, count)];
+    }),
+  );
 }

@@ -1,10 +1,10 @@
 /** Answers a conversation: messages to a prompt, their pictures to tiles, both to the engine. */
 
 import { abortable } from './abortable.js';
-import { type ChatMessage, separateImages } from './chat-message.js';
-import { fail } from './check.js';
+import { type ChatMessage, type SeparatedMessages, separateImages } from './chat-message.js';
+import { checkInstance, fail } from './check.js';
 import { Config } from './config.js';
-import type { GenerationSection } from './config-schema.js';
+import { checkSection, type GenerationSection } from './config-schema.js';
 import { ContextFullError, InvalidArgumentError } from './errors.js';
 import type { GenerationControl } from './generation.js';
 import { GENERATE_KEYS, type GenerateOptions, resolveParameters } from './generation-parameters.js';
@@ -20,8 +20,8 @@ export interface ChatSource {
 
 /** @throws InvalidArgumentError when one is something else */
 export function chatSource(manager: ModelManager, config?: Config): ChatSource {
-  if (!(manager instanceof ModelManager)) fail('modelManager', 'a ModelManager', manager);
-  if (config !== undefined && !(config instanceof Config)) fail('config', 'a Config', config);
+  checkInstance('modelManager', manager, ModelManager, 'a ModelManager');
+  if (config !== undefined) checkInstance('config', config, Config, 'a Config');
   return { manager, config: config ?? manager.config };
 }
 
@@ -45,9 +45,11 @@ export async function runChat<T>(
   control: GenerationControl,
 ): Promise<GenerationResult<T>> {
   const known = [...GENERATE_KEYS, ...ownKeys];
-  const { parameters, given } = resolveParameters({ ...config.generation, ...defaults }, options, known);
-  const format = given.responseFormat && (await compileResponseFormat(given.responseFormat));
-  const bare = separateImages(withSystem(messages, given.systemMessage));
+  const configured = checkSection(config, 'generation');
+  const { parameters, given } = resolveParameters({ ...configured, ...defaults }, options, known);
+  const bare = withSystem(separateImages(messages), given.systemMessage);
+  const { responseFormat } = given;
+  const format = responseFormat === undefined ? undefined : await compileResponseFormat(responseFormat);
   const model = manager.requireModel();
   checkImageCount(bare.images.length, model.info.maxImages);
   const prompt = model.processor.applyChatTemplate(bare.messages, { dateString: given.dateString });
@@ -70,23 +72,24 @@ function checkImageCount(count: number, maxImages: number): void {
   );
 }
 
-function withSystem(messages: readonly ChatMessage[], systemMessage: string | undefined): readonly ChatMessage[] {
-  if (!systemMessage) return messages;
-  if (Array.isArray(messages) && messages[0]?.role === 'system') {
+function withSystem(bare: SeparatedMessages, systemMessage: string | undefined): SeparatedMessages {
+  if (!systemMessage) return bare;
+  if (bare.messages[0]?.role === 'system') {
     throw new InvalidArgumentError(
       'The system message is given twice: in the messages and as the option systemMessage. Leave one out',
     );
   }
-  return Array.isArray(messages) ? [{ role: 'system', content: systemMessage }, ...messages] : messages;
+  return { ...bare, messages: [{ role: 'system', content: systemMessage }, ...bare.messages] };
 }
 
 /** Requests in flight for a batch: enough that the engine always finds the next one waiting. */
 export function batchWidth({ manager }: ChatSource): number {
-  return 2 * (manager.config.hardware.maxBatchSize ?? 4);
+  return 2 * (checkSection(manager.config, 'hardware').maxBatchSize ?? 4);
 }
 
 /** The options of a batch with their format compiled, so that a wrong one ends the batch before anything runs. */
 export async function compiledOnce<O extends GenerateOptions>(options: O): Promise<O> {
   const { responseFormat } = options;
-  return responseFormat ? { ...options, responseFormat: await compileResponseFormat(responseFormat) } : options;
+  if (responseFormat === undefined) return options;
+  return { ...options, responseFormat: await compileResponseFormat(responseFormat) };
 }

@@ -3,12 +3,20 @@
  * "Expected {what} for {name} but received {value}". Every function returns the value it has checked.
  */
 
-import { InvalidArgumentError } from './errors.js';
+import { BllossomError, InvalidArgumentError } from './errors.js';
 
 const SHOWN_CHARACTERS = 80;
 
 /** A value as it appears in an error message: short, one line, strings in quotes. */
 export function show(value: unknown): string {
+  try {
+    return describe(value);
+  } catch {
+    return 'an object that cannot be read'; // a proxy, or a constructor that is a getter
+  }
+}
+
+function describe(value: unknown): string {
   if (typeof value === 'string') {
     const cut = value.length > SHOWN_CHARACTERS ? `${value.slice(0, SHOWN_CHARACTERS)}…` : value;
     return JSON.stringify(cut);
@@ -80,6 +88,12 @@ export function checkText(name: string, value: unknown): string {
   return value;
 }
 
+/** The path of a file: a text that the operating system takes whole. */
+export function checkPath(name: string, value: unknown): string {
+  if (typeof value !== 'string' || value.trim() === '' || value.includes('\0')) fail(name, 'a path', value);
+  return value;
+}
+
 export function checkOneOf<T extends string>(name: string, value: unknown, choices: readonly T[]): T {
   if (!choices.includes(value as T)) fail(name, `one of ${choices.map(show).join(', ')}`, value);
   return value as T;
@@ -90,23 +104,68 @@ export function checkFunction<T>(name: string, value: T): T {
   return value;
 }
 
-export function checkSignal(name: string, value: unknown): AbortSignal {
-  if (!(value instanceof AbortSignal)) fail(name, 'an AbortSignal', value);
+/** A callback of the caller, which may be missing. What it throws is the caller's own and comes back as it is. */
+export function checkCallback<T>(name: string, value: T | undefined): T | undefined {
+  return value === undefined ? undefined : checkFunction(name, value);
+}
+
+/** An instance of a class; `what` says which, with its article. */
+export function checkInstance<T>(name: string, value: unknown, type: abstract new (...args: never) => T, what: string) {
+  if (!isInstance(value, type)) fail(name, what, value);
   return value;
 }
 
-/** A plain options object; a key that is not known is refused, so that a misspelling does not pass in silence. */
+/** `instanceof`, which a proxy can make throw. */
+export function isInstance<T>(value: unknown, type: abstract new (...args: never) => T): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
+  }
+}
+
+export function checkSignal(name: string, value: unknown): AbortSignal {
+  return checkInstance(name, value, AbortSignal, 'an AbortSignal');
+}
+
+/** Runs what reads a value of the caller: an error of its getters or proxies becomes the cause of a typed one. */
+export function reading<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (isInstance(cause, BllossomError)) throw cause;
+    throw new InvalidArgumentError(isInstance(cause, Error) ? `${what}: ${cause.message}` : what, { cause });
+  }
+}
+
+/** A copy of an array of at most `most` items. */
+export function checkArray<T>(name: string, value: readonly T[], most: number): T[] {
+  return reading(`${name} cannot be read`, () => {
+    if (!Array.isArray(value) || value.length > most) fail(name, `an array of at most ${most} items`, value);
+    return Array.from(value as readonly T[]);
+  });
+}
+
+/** A copy of an options object, each option read once. */
+export function readOptions<T extends object>(name: string, value: T | undefined): Partial<T> {
+  if (value === undefined) return {};
+  return reading(`${name} cannot be read`, () => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) fail(name, 'an object', value);
+    return { ...value };
+  });
+}
+
+/** As `readOptions`; a key that is not known is refused, so that a misspelling does not pass in silence. */
 export function checkOptions<T extends object>(
   name: string,
   value: T | undefined,
   known: readonly string[],
 ): Partial<T> {
-  if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) fail(name, 'an object', value);
-  for (const key of Object.keys(value)) {
+  const given = readOptions(name, value);
+  for (const key of Object.keys(given)) {
     if (!known.includes(key)) {
       throw new InvalidArgumentError(`Unknown option ${show(key)} in ${name}: known are ${known.join(', ')}`);
     }
   }
-  return value;
+  return given;
 }

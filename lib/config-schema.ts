@@ -8,6 +8,7 @@ import {
   checkText,
   fail,
   type NumberRange,
+  reading,
   show,
 } from './check.js';
 import { readDeviceMap, readDtype, readFlag, readNumber } from './config-values.js';
@@ -256,13 +257,25 @@ export function defaultsOf<S extends SectionName>(section: S): ConfigSections[S]
   ) as unknown as ConfigSections[S];
 }
 
-/** Checks every value of a section. @throws InvalidArgumentError naming the first that is wrong or looks misspelled */
-export function checkSection(section: SectionName, values: unknown): void {
-  if (typeof values !== 'object' || values === null) fail(section, 'a section of the configuration', values);
-  const fields = fieldsOf(section);
-  for (const [key, field] of fields) field.check(`${section}.${key}`, Reflect.get(values, key));
-  const known = fields.map(([key]) => key);
-  for (const key of Object.keys(values)) {
+/**
+ * The checked values of a section, each read once.
+ *
+ * @throws InvalidArgumentError naming the first that is wrong, or a key that looks misspelled
+ */
+export function checkSection<S extends SectionName>(sections: Pick<ConfigSections, S>, section: S): ConfigSections[S] {
+  return reading(`${section} cannot be read`, () => {
+    const values: object = sections[section];
+    if (typeof values !== 'object' || values === null) fail(section, 'a section of the configuration', values);
+    const fields = fieldsOf(section);
+    const checked = fields.map(([key, field]) => [key, field.check(`${section}.${key}`, Reflect.get(values, key))]);
+    checkSpelling(section, Object.keys(values));
+    return Object.fromEntries(checked) as unknown as ConfigSections[S];
+  });
+}
+
+function checkSpelling(section: SectionName, keys: readonly string[]): void {
+  const known = fieldsOf(section).map(([key]) => key);
+  for (const key of keys) {
     const meant = known.includes(key) ? undefined : likelyMeant(key, known);
     if (meant !== undefined) {
       throw new InvalidArgumentError(`Unknown key ${show(key)} in ${section}: did you mean ${meant}?`);

@@ -1,11 +1,12 @@
 /** The configuration: defaults, then a YAML file, then what the program sets. */
 
 import { Document } from 'yaml';
-import { checkText } from './check.js';
+import { checkPath, reading, show } from './check.js';
 import {
   type ConfigSections,
   checkSection,
   defaultsOf,
+  fieldsOf,
   type GenerationSection,
   type HardwareSection,
   type ModelSection,
@@ -13,6 +14,7 @@ import {
   type PathsSection,
   type QuantizationSection,
   SECTION_NAMES,
+  type SectionName,
 } from './config-schema.js';
 import { placeOf, readSection, writeSection } from './config-yaml.js';
 import { InvalidArgumentError } from './errors.js';
@@ -66,7 +68,7 @@ export class Config implements ConfigSections {
    * @throws IoError when the file cannot be read
    */
   loadFromYaml(file: string): void {
-    const yaml = readYaml(checkText('file', file));
+    const yaml = readYaml(checkPath('file', file));
     const read = SECTION_NAMES.map((name) => [name, readSection(yaml, name)] as const);
     const implied = impliedByBits(yaml, { ...read.find(([name]) => name === 'quantization')?.[1] });
     for (const [name, values] of read) Object.assign(this[name], values);
@@ -80,8 +82,8 @@ export class Config implements ConfigSections {
    *
    * @throws InvalidArgumentError when a value is not allowed; IoError when the file cannot be written
    */
-  saveToYaml(file: string = this.paths?.configFile): void {
-    checkText('file', file);
+  saveToYaml(file: string = checkSection(this, 'paths').configFile): void {
+    checkPath('file', file);
     this.validate();
     const document = this.#document.clone();
     if (isEmpty(document)) document.contents = document.createNode({});
@@ -92,20 +94,23 @@ export class Config implements ConfigSections {
 
   /** Checks every value. @throws InvalidArgumentError naming the first that is wrong, or a key that looks misspelled */
   validate(): void {
-    for (const name of SECTION_NAMES) checkSection(name, this[name]);
+    for (const name of SECTION_NAMES) checkSection(this, name);
   }
 
   /** An independent `Config` with the same values, and with what it keeps of the file. A subclass's own are not copied. */
   clone(): Config {
     const copy = new Config();
-    for (const name of SECTION_NAMES) Reflect.set(copy, name, { ...this[name] });
+    reading('the configuration cannot be copied', () => {
+      for (const name of SECTION_NAMES) Reflect.set(copy, name, { ...this[name] });
+    });
     copy.#document = this.#document.clone();
     return copy;
   }
 
   /** The sections, as `JSON.stringify` takes them. */
   toJSON(): ConfigSections {
-    return Object.fromEntries(SECTION_NAMES.map((name) => [name, this[name]])) as unknown as ConfigSections;
+    const sections = reading('the configuration cannot be read', () => SECTION_NAMES.map((name) => [name, this[name]]));
+    return Object.fromEntries(sections) as unknown as ConfigSections;
   }
 
   /** Prints all sections to the console. */
@@ -114,8 +119,23 @@ export class Config implements ConfigSections {
   }
 
   toString(): string {
-    return new Document(this.toJSON()).toString().trimEnd();
+    return reading('the configuration cannot be shown', () => {
+      const sections = SECTION_NAMES.map((name) => [name, shownSection(name, this[name])]);
+      return new Document(Object.fromEntries(sections)).toString().trimEnd();
+    });
   }
+}
+
+/** Its values; those that cannot be allowed, as error messages show them. */
+function shownSection(name: SectionName, values: object): object | string {
+  if (typeof values !== 'object' || values === null) return show(values);
+  const shown = (value: unknown) => (typeof value === 'object' || typeof value === 'function' ? show(value) : value);
+  return Object.fromEntries(
+    fieldsOf(name).map(([key]) => {
+      const value: unknown = Reflect.get(values, key);
+      return [key, value === null ? null : shown(value)];
+    }),
+  );
 }
 
 function isEmpty({ contents }: Document): boolean {

@@ -3,7 +3,16 @@
 import { abortable } from './abortable.js';
 import { runChat } from './chat.js';
 import type { ChatMessage } from './chat-message.js';
-import { checkBoolean, checkInteger, checkOneOf, checkOptions, checkString, checkText, fail } from './check.js';
+import {
+  checkBoolean,
+  checkInstance,
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  checkPath,
+  checkString,
+} from './check.js';
+import { checkSection } from './config-schema.js';
 import { type ExportOptions, exportText, timestampedName, writeConversation } from './conversation/export.js';
 import { type ImportOptions, readConversation } from './conversation/import.js';
 import {
@@ -18,8 +27,8 @@ import {
   type UserMessage,
   userMessage,
 } from './conversation/turn.js';
-import { Generation } from './generation.js';
-import { type GenerateOptions, resolveParameters, streamOptions } from './generation-parameters.js';
+import type { Generation } from './generation.js';
+import { beginGeneration, type GenerateOptions, resolveParameters } from './generation-parameters.js';
 import type { ImageSource } from './image/decode.js';
 import type { GenerationResult } from './run-generation.js';
 import { TextGenerator } from './text-generator.js';
@@ -67,9 +76,8 @@ export class ConversationManager {
 
   /** @throws InvalidArgumentError */
   constructor(generator: TextGenerator, options?: ConversationOptions) {
-    if (!(generator instanceof TextGenerator)) fail('textGenerator', 'a TextGenerator', generator);
+    this.#generator = checkInstance('textGenerator', generator, TextGenerator, 'a TextGenerator');
     const { maxHistory = 10 } = checkOptions('options', options, ['maxHistory']);
-    this.#generator = generator;
     this.maxHistory = checkInteger('maxHistory', maxHistory, MAX_HISTORY);
   }
 
@@ -112,11 +120,11 @@ export class ConversationManager {
     const history = this.#history;
     const earlier = [...this.#open];
     const ownSystem = this.#systemMessage ?? undefined;
-    const turn = new Generation(async (control) => {
-      checkInput(input);
-      const { parameters, given } = resolveParameters(this.#generator.config.generation, options);
+    const turn = beginGeneration(options, async (own, control) => {
+      const content = checkInput(input);
+      const { parameters, given } = resolveParameters(checkSection(this.#generator.config, 'generation'), own);
       const chat = { ...given, ...parameters, systemMessage: given.systemMessage ?? ownSystem };
-      const user = await abortable(this.#userMessage(input, control.signal), control.signal);
+      const user = await abortable(this.#userMessage(content, control.signal), control.signal);
       await abortable(Promise.allSettled(earlier), control.signal); // which drains them
       const before = history.turns;
       const kept = before.slice(this.#turnsToDrop(before, user, chat));
@@ -125,7 +133,7 @@ export class ConversationManager {
       const after = [...kept, { user, assistant: assistantMessage(result.response) }];
       history.turns = after.slice(-this.maxHistory);
       return { ...result, droppedTurns: before.length + 1 - history.turns.length };
-    }, streamOptions(options));
+    });
     this.#open.add(turn);
     turn.settled.then(() => this.#open.delete(turn));
     return turn;
@@ -161,9 +169,9 @@ export class ConversationManager {
     const { images = 'embed', overwrite = false } = checkOptions('options', options, ['images', 'overwrite']);
     checkOneOf('images', images, ['embed', 'reference']);
     checkBoolean('overwrite', overwrite);
-    const file = filename ?? timestampedName(this.#generator.config.paths.outputDir, new Date());
+    const file = filename ?? timestampedName(checkSection(this.#generator.config, 'paths').outputDir, new Date());
     const conversation = { systemMessage: this.#systemMessage, messages: messagesOf(this.#history.turns) };
-    const text = exportText(checkText('filename', file), conversation, images);
+    const text = exportText(checkPath('filename', file), conversation, images);
     if (filename === undefined) return writeConversation(file, text, 'number');
     return writeConversation(file, text, overwrite ? 'replace' : 'refuse');
   }
@@ -180,7 +188,7 @@ export class ConversationManager {
     const { allowReferences = false } = checkOptions('options', options, ['allowReferences']);
     checkBoolean('allowReferences', allowReferences);
     const readImage = allowReferences ? (source: ImageSource) => this.#readImage(source) : undefined;
-    const { systemMessage, turns } = await readConversation(checkText('file', file), readImage);
+    const { systemMessage, turns } = await readConversation(checkPath('file', file), readImage);
     this.#history = { turns: turns.slice(-this.maxHistory) };
     this.#systemMessage = systemMessage;
     const { length } = this.#history.turns;

@@ -1,11 +1,30 @@
 /** Answers about the pages of documents. */
 
-import { Batch, type BatchWork } from './batch.js';
+import { Batch, type BatchWork, beginBatch } from './batch.js';
 import { batchWidth, compiledOnce } from './chat.js';
-import { checkBoolean, checkFunction, checkInteger, checkOneOf, fail } from './check.js';
+import {
+  checkArray,
+  checkBoolean,
+  checkCallback,
+  checkInstance,
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  checkString,
+  fail,
+  readOptions,
+  show,
+} from './check.js';
+import { checkSection } from './config-schema.js';
 import { combinePages } from './document/combine.js';
 import { type PageRange, selectPages } from './document/page-range.js';
-import { type DocumentSource, openPages, type PageNotes, type PageSource } from './document/page-source.js';
+import {
+  checkDocument,
+  type DocumentSource,
+  openPages,
+  type PageNotes,
+  type PageSource,
+} from './document/page-source.js';
 import { checkPdfOptions, PDF_KEYS, type PdfOptions } from './document/pdf.js';
 import { DOCUMENT_TASKS, type DocumentTask, VISION_TASKS } from './document/tasks.js';
 import { CancelledError, InvalidArgumentError } from './errors.js';
@@ -67,8 +86,7 @@ export class DocumentProcessor {
 
   /** @throws InvalidArgumentError when it is something else */
   constructor(visionGenerator: VisionGenerator) {
-    if (!(visionGenerator instanceof VisionGenerator)) fail('visionGenerator', 'a VisionGenerator', visionGenerator);
-    this.#vision = visionGenerator;
+    this.#vision = checkInstance('visionGenerator', visionGenerator, VisionGenerator, 'a VisionGenerator');
   }
 
   /**
@@ -105,31 +123,34 @@ export class DocumentProcessor {
     task: DocumentTask = 'extract',
     options?: DocumentOptions<T>,
   ): DocumentBatch<T> {
-    const { signal, onProgress } = options ?? {};
-    const resumed = new Set<PageResult<T>>();
-    const batch: DocumentBatch<T> = new Batch((stop) => this.#plan(document, task, options, resumed, stop), {
-      signal,
-      onProgress: ({ done, total }) => {
-        const page = batch.finished[done - 1] as PageResult<T>;
-        if (!resumed.has(page)) onProgress?.({ page: page.pageNumber, done, total });
-      },
+    return beginBatch(options, (given: DocumentOptions<T>) => {
+      const { signal, onProgress } = given;
+      const resumed = new Set<PageResult<T>>();
+      const batch: DocumentBatch<T> = new Batch((stop) => this.#plan(document, task, given, resumed, stop), {
+        signal,
+        onProgress: ({ done, total }) => {
+          const page = batch.finished[done - 1] as PageResult<T>;
+          if (!resumed.has(page)) onProgress?.({ page: page.pageNumber, done, total });
+        },
+      });
+      return batch;
     });
-    return batch;
   }
 
   async #plan<T>(
     document: DocumentSource,
     task: DocumentTask,
-    options: DocumentOptions<T> | undefined,
+    options: DocumentOptions<T>,
     resumed: Set<PageResult<T>>,
     stop: AbortSignal,
   ): Promise<BatchWork<PageResult<T>, DocumentResult<T>>> {
-    if (!DOCUMENT_TASKS.includes(task)) fail('task', oneOfTasks(), task);
-    const { pages: range, resume, pdf, language, ...given } = this.#checkOptions(options);
+    checkOneOf('task', task, DOCUMENT_TASKS);
+    const { pages: range, resume, pdf, language, answer: given } = this.#checkOptions(options);
     const known = checkResume(resume, task);
+    const own = checkDocument(document);
     this.#vision.manager.requireModel();
-    const answer = await compiledOnce(given.answer);
-    const source = await openPages(document, pdf, stop);
+    const answer = await compiledOnce(given);
+    const source = await openPages(own, pdf, stop);
     try {
       const pages = selectPages(range, source.pageCount);
       for (const page of pages) {
@@ -168,16 +189,12 @@ export class DocumentProcessor {
   }
 
   /** Before anything is opened. */
-  #checkOptions<T>(options: DocumentOptions<T> | undefined) {
-    if (options !== undefined && (typeof options !== 'object' || options === null))
-      fail('options', 'an object', options);
-    const { pages, resume, onProgress, signal: _signal, ...rest } = { ...options };
-    if (onProgress !== undefined) checkFunction('onProgress', onProgress);
-    const isPdfKey = (key: string) => (PDF_KEYS as readonly string[]).includes(key);
-    const part = (kept: boolean) => Object.fromEntries(Object.entries(rest).filter(([key]) => isPdfKey(key) === kept));
-    const pdf = checkPdfOptions(part(true));
-    const answer: VisionTaskOptions<T> = part(false);
-    resolveParameters(this.#vision.config.generation, answer, [...BATCH_KEYS, 'preprocess', 'language']);
+  #checkOptions<T>(options: DocumentOptions<T>) {
+    const given = checkOptions('options', options, DOCUMENT_KEYS);
+    const { pages, resume, onProgress, signal: _signal, password, fonts, dpi, ...answer } = given;
+    checkCallback('onProgress', onProgress);
+    const pdf = checkPdfOptions({ password, fonts, dpi });
+    resolveParameters(checkSection(this.#vision.config, 'generation'), answer, ANSWER_KEYS);
     if (answer.preprocess !== undefined) checkBoolean('preprocess', answer.preprocess);
     const language: Language =
       answer.language === undefined ? 'ko' : checkOneOf('language', answer.language, LANGUAGES);
@@ -185,22 +202,25 @@ export class DocumentProcessor {
   }
 }
 
+const ANSWER_KEYS = [...BATCH_KEYS, 'preprocess', 'language'];
+const DOCUMENT_KEYS = [...ANSWER_KEYS, ...PDF_KEYS, 'pages', 'onProgress', 'resume'];
+/** Page results of earlier runs; far more than a call works on. */
+const MAX_RESUMED = 1_000_000;
+
 const oneOfTasks = () => `one of ${DOCUMENT_TASKS.map((task) => `"${task}"`).join(', ')}`;
 
 /** The pages that need not be computed again, by number. @throws InvalidArgumentError */
 function checkResume<T>(resume: DocumentOptions<T>['resume'], task: DocumentTask): Map<number, PageSuccess<T>> {
   const known = new Map<number, PageSuccess<T>>();
   if (resume === undefined) return known;
-  if (!Array.isArray(resume)) fail('resume', 'an array of page results', resume);
-  for (const page of resume as unknown[]) {
-    if (typeof page !== 'object' || page === null) fail('resume', 'page results', page);
-    const result = page as PageSuccess<T>;
+  for (const page of checkArray('resume', resume, MAX_RESUMED)) {
+    const result = readOptions('a page of resume', page) as PageSuccess<T>; // a copy: it may change meanwhile
     if (!checkBoolean('success of a page of resume', result.success)) continue;
     checkInteger('pageNumber of a page of resume', result.pageNumber, { min: 1 });
-    if (typeof result.response !== 'string') fail('response of a page of resume', 'a string', result.response);
+    checkString('response of a page of resume', result.response);
     if (result.task !== task) {
       throw new InvalidArgumentError(
-        `Page ${result.pageNumber} of resume is of the task "${result.task}", but the task is "${task}"`,
+        `Page ${result.pageNumber} of resume is of the task ${show(result.task)}, but the task is "${task}"`,
       );
     }
     known.set(result.pageNumber, result);

@@ -2,7 +2,7 @@
 
 import { join, resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
-import { fail } from './check.js';
+import { checkInstance } from './check.js';
 import { Config } from './config.js';
 import { gpuNumber } from './device.js';
 
@@ -25,7 +25,7 @@ import { gpuNumber } from './device.js';
  * @throws InvalidArgumentError when a value of the configuration is not allowed
  */
 export function setupEnvironment(config: Config = new Config()): Record<string, string> {
-  if (!(config instanceof Config)) fail('config', 'a Config', config);
+  checkInstance('config', config, Config, 'a Config');
   config.validate();
   const { env } = process;
   const home = env.HF_HOME || resolve(config.paths.cacheDir);

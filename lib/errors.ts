@@ -34,10 +34,23 @@ export interface ErrorOptions {
 export class BllossomError extends Error {
   readonly code: ErrorCode;
 
-  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+  /** @throws InvalidArgumentError when an error cannot be made of what is given */
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    if (!ERROR_CODES.includes(code)) throw new InvalidArgumentError(`Expected one of ERROR_CODES for code`);
+    if (typeof message !== 'string') throw new InvalidArgumentError('Expected a string for message');
+    super(message, readCause(options));
     this.name = new.target.name;
     this.code = code;
+  }
+}
+
+/** A cause may be undefined, which is not the same as none. */
+function readCause(options: ErrorOptions | undefined): { cause: unknown } | undefined {
+  if (options === undefined) return undefined;
+  try {
+    return 'cause' in options ? { cause: options.cause } : undefined;
+  } catch (cause) {
+    throw new InvalidArgumentError('Expected an object with a cause for options', { cause });
   }
 }
 

@@ -2,19 +2,19 @@
 
 import { randomInt } from 'node:crypto';
 import {
+  checkArray,
   checkBoolean,
-  checkFunction,
   checkInteger,
   checkNumber,
   checkOptions,
-  checkSignal,
   checkString,
   fail,
   type NumberRange,
+  readOptions,
 } from './check.js';
 import type { GenerationSection } from './config-schema.js';
 import { InvalidArgumentError } from './errors.js';
-import type { GenerationOptions } from './generation.js';
+import { checkGenerationOptions, Generation, type GenerationControl, type GenerationOptions } from './generation.js';
 import type { NativeSampling } from './native/binding.js';
 import type { CompiledFormat, ResponseFormat } from './structured/response-format.js';
 
@@ -88,8 +88,6 @@ export interface GenerationParameters {
 }
 
 const MAX_U32 = 0xffff_ffff;
-/** What a timer of Node holds; it takes more for 1. */
-const MAX_TIMEOUT = 0x7fff_ffff;
 const BIAS: NumberRange = { min: -100, max: 100 };
 const STOP_LIMITS = { texts: 16, characters: 256 };
 const RANGES = {
@@ -101,14 +99,17 @@ const RANGES = {
   presencePenalty: { min: -2, max: 2 },
 } satisfies Record<string, NumberRange>;
 
-/** The options of the stream itself, where they are what they should be; wrong ones make the generation reject. */
-export function streamOptions(options: GenerationOptions | undefined): GenerationOptions {
-  const { signal, onToken, timeout } = options ?? {};
-  return {
-    signal: signal instanceof AbortSignal ? signal : undefined,
-    onToken: typeof onToken === 'function' ? onToken : undefined,
-    timeout: typeof timeout === 'number' && timeout >= 1 && timeout <= MAX_TIMEOUT ? timeout : undefined,
-  };
+/** Begins a generation with the options of a call, each read once; what is wrong with them makes it reject. */
+export function beginGeneration<O extends GenerationOptions, R>(
+  options: O | undefined,
+  run: (given: Partial<O>, control: GenerationControl) => Promise<R>,
+): Generation<R> {
+  try {
+    const given = readOptions('options', options);
+    return new Generation((control) => run(given, control), checkGenerationOptions(given));
+  } catch (error) {
+    return new Generation(() => Promise.reject(error));
+  }
 }
 
 export const GENERATE_KEYS = [
@@ -142,9 +143,7 @@ export function resolveParameters<T>(
 ): { parameters: GenerationParameters; given: GenerateOptions<T> } {
   const given: GenerateOptions<T> = checkOptions('options', options, known);
   const number = (key: keyof typeof RANGES, initial: number) => checkNumber(key, given[key] ?? initial, RANGES[key]);
-  if (given.signal !== undefined) checkSignal('signal', given.signal);
-  if (given.onToken !== undefined) checkFunction('onToken', given.onToken);
-  if (given.timeout !== undefined) checkInteger('timeout', given.timeout, { min: 1, max: MAX_TIMEOUT });
+  checkGenerationOptions(given);
   if (given.systemMessage !== undefined) checkString('systemMessage', given.systemMessage);
   if (given.dateString !== undefined) checkString('dateString', given.dateString);
   const temperature = number('temperature', defaults.temperature);
@@ -177,9 +176,8 @@ export function checkSeed(name: string, seed: unknown): number {
 
 export function checkStop(name: string, stop: unknown): string[] {
   if (stop === undefined) return [];
-  const texts: unknown = typeof stop === 'string' ? [stop] : stop;
   const { texts: maxTexts, characters } = STOP_LIMITS;
-  if (!Array.isArray(texts) || texts.length > maxTexts) fail(name, `a text or at most ${maxTexts} texts`, stop);
+  const texts: string[] = typeof stop === 'string' ? [stop] : checkArray(name, stop as readonly string[], maxTexts);
   for (const text of texts) {
     if (typeof text !== 'string' || text === '' || text.length > characters) {
       fail(name, `texts of 1 to ${characters} characters`, text);
@@ -189,14 +187,13 @@ export function checkStop(name: string, stop: unknown): string[] {
 }
 
 function checkLogitBias(bias: GenerateOptions['logitBias']): Record<number, number> {
-  if (bias === undefined) return {};
-  if (typeof bias !== 'object' || bias === null || Array.isArray(bias))
-    fail('logitBias', 'an object by token id', bias);
-  const entries = Object.entries(bias).map(([token, value]: [string, unknown]): [number, number] => {
-    if (!/^\d{1,9}$/.test(token)) fail('logitBias', 'token ids as keys', token);
-    const number = value === Number.NEGATIVE_INFINITY ? value : checkNumber(`logitBias[${token}]`, value, BIAS);
-    return [Number(token), number as number];
-  });
+  const entries = Object.entries(readOptions('logitBias', bias)).map(
+    ([token, value]: [string, unknown]): [number, number] => {
+      if (!/^\d{1,9}$/.test(token)) fail('logitBias', 'token ids as keys', token);
+      const number = value === Number.NEGATIVE_INFINITY ? value : checkNumber(`logitBias[${token}]`, value, BIAS);
+      return [Number(token), number as number];
+    },
+  );
   return Object.fromEntries(entries);
 }
 

@@ -1,6 +1,7 @@
 /** What `generate` returns: await it for the result, or iterate it for the pieces, or both. */
 
 import { onAbort } from './abortable.js';
+import { checkCallback, checkFunction, checkInteger, checkOptions, checkSignal } from './check.js';
 import { CancelledError, TimeoutError } from './errors.js';
 import { TokenStream } from './token-stream.js';
 
@@ -16,10 +17,20 @@ export interface GenerationControl {
 export interface GenerationOptions {
   /** Ends the generation, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
-  /** Called with each piece; a generation with it needs no reader. */
+  /** Called with each piece; a generation with it needs no reader. What it throws ends it, which rejects with it. */
   onToken?: ((text: string) => void) | undefined;
   /** Milliseconds from the call, after which it rejects with `TimeoutError`. Default: none */
   timeout?: number | undefined;
+}
+
+/** What a timer of Node holds; it takes more for 1. */
+const MAX_TIMEOUT = 0x7fff_ffff;
+
+/** The options, each checked and read once. @throws InvalidArgumentError */
+export function checkGenerationOptions({ signal, onToken, timeout }: GenerationOptions): GenerationOptions {
+  if (signal !== undefined) checkSignal('signal', signal);
+  if (timeout !== undefined) checkInteger('timeout', timeout, { min: 1, max: MAX_TIMEOUT });
+  return { signal, onToken: checkCallback('onToken', onToken), timeout };
 }
 
 /**
@@ -49,7 +60,11 @@ export class Generation<R> implements PromiseLike<R>, AsyncIterable<string> {
   readonly #stream = new TokenStream(() => this.cancel());
   readonly #done: Promise<R>;
 
-  constructor(run: (control: GenerationControl) => Promise<R>, { signal, onToken, timeout }: GenerationOptions = {}) {
+  /** @throws InvalidArgumentError */
+  constructor(run: (control: GenerationControl) => Promise<R>, options?: GenerationOptions) {
+    checkFunction('run', run);
+    const known = ['signal', 'onToken', 'timeout'];
+    const { signal, onToken, timeout } = checkGenerationOptions(checkOptions('options', options, known));
     const release = signal && onAbort(signal, () => this.#abort.abort(signal.reason));
     if (onToken) this.#stream.drain();
     const control: GenerationControl = {

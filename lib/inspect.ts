@@ -1,3 +1,4 @@
+import { checkPath } from './check.js';
 import { ModelFormatError, toBllossomError } from './errors.js';
 import type { MetadataValue, NativeGgufInfo, NativeTensorInfo } from './native/binding.js';
 import { loadNative } from './native/load.js';
@@ -30,8 +31,12 @@ export interface MemoryPlan {
   crossCachePerImage: number;
 }
 
-/** Reads the header of any GGUF file. Rejects with ModelNotFoundError, ModelFormatError, ModelUnsupportedError, IoError. */
+/**
+ * Reads the header of any GGUF file. Rejects with InvalidArgumentError, ModelNotFoundError, ModelFormatError,
+ * ModelUnsupportedError, IoError.
+ */
 export async function inspectGguf(path: string): Promise<GgufReport> {
+  checkPath('path', path);
   const { readGguf } = loadNative();
   const info = await readGguf(path).catch((error: unknown) => {
     throw toBllossomError(error);

@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { abortable } from './abortable.js';
-import { checkFunction, checkOptions, checkSignal, fail } from './check.js';
+import { checkCallback, checkInstance, checkOptions, checkSignal, reading } from './check.js';
 import { Config } from './config.js';
 import { pickDevice } from './device.js';
 import {
@@ -41,6 +41,22 @@ export interface LoadedModel {
 let reconfigure: (manager: ModelManager, config: Config) => boolean;
 
 /**
+ * Every call works in every state, and none leaves the manager unusable:
+ *
+ * |                           | not loaded, unloaded | loading          | idle      | generating           | unloading        |
+ * | ------------------------- | -------------------- | ---------------- | --------- | -------------------- | ---------------- |
+ * | `loadModel`               | loads                | joins            | true      | true                 | waits, loads     |
+ * | `unloadModel`             | nothing to do        | ends the loading | unloads   | ends the generations | joins            |
+ * | `clearMemory`             | nothing to do        | nothing to do    | clears    | clears what is idle  | nothing to do    |
+ * | `healthCheck`             | false                | false            | true      | true, beside them    | false            |
+ * | `getModelInfo().status`   | "not_loaded"         | "not_loaded"     | "loaded"  | "loaded"             | "not_loaded"     |
+ * | `model`, `processor`, `device` | null            | null             | there     | there                | null             |
+ * | `requireModel`, generators, documents | `ModelNotLoadedError` | `ModelNotLoadedError` | answer | answer, computed together | `ModelNotLoadedError` |
+ * | items of a batch          | that as `error`      | that as `error`  | answer    | answer               | that as `error`  |
+ *
+ * What an unloading ends fails with `ClosedError`, a loading with false and that in `lastError`. Of a `processor` that was kept, `applyChatTemplate` and
+ * `prepareImage` go on; `tokenize` and `detokenize` throw `ModelNotLoadedError` and, once it is gone, `ClosedError`.
+ *
  * @example
  * await using manager = new ModelManager(config);
  * if (!(await manager.loadModel())) throw manager.lastError;
@@ -100,8 +116,9 @@ export class ModelManager implements AsyncDisposable {
    * @throws InvalidArgumentError on wrong options
    */
   async loadModel(options?: LoadModelOptions): Promise<boolean> {
-    const { onProgress, signal } = checkOptions('options', options, ['onProgress', 'signal']);
-    if (onProgress !== undefined) checkFunction('onProgress', onProgress);
+    const given = checkOptions('options', options, ['onProgress', 'signal']);
+    const onProgress = checkCallback('onProgress', given.onProgress);
+    const { signal } = given;
     if (signal !== undefined) checkSignal('signal', signal);
     return this.#attempt(() => this.#join({ onProgress, signal }));
   }
@@ -257,8 +274,7 @@ function toNativeOptions(config: Config, path: string, { devices }: NativeSystem
 }
 
 function checkConfig(config: Config): Config {
-  if (!(config instanceof Config)) fail('config', 'a Config', config);
-  return config;
+  return checkInstance('config', config, Config, 'a Config');
 }
 
 let shared: ModelManager | undefined;
@@ -270,9 +286,11 @@ let shared: ModelManager | undefined;
  * @throws InvalidArgumentError when `config` is something else, or comes too late
  */
 export function getModelManager(config?: Config): ModelManager {
+  if (config !== undefined) checkInstance('config', config, Config, 'a Config');
   shared ??= new ModelManager(config);
   if (config === undefined || config === shared.config) return shared;
-  if (isDeepStrictEqual(checkConfig(config).toJSON(), shared.config.toJSON())) return shared;
+  const [given, own] = [checkConfig(config).toJSON(), shared.config.toJSON()];
+  if (reading('config cannot be read', () => isDeepStrictEqual(given, own))) return shared;
   if (reconfigure(shared, config)) return shared;
   throw new InvalidArgumentError(
     'The shared manager has a model loaded with another configuration: call unloadModel() first, leave the ' +

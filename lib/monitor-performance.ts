@@ -1,6 +1,6 @@
 /** Measures a function of the caller's each time it is called. */
 
-import { checkFunction, fail } from './check.js';
+import { checkFunction, checkString, fail, reading } from './check.js';
 
 export interface PerformanceReport {
   /** Seconds from the call to the result. */
@@ -34,18 +34,21 @@ export function monitorPerformance<This, Args extends unknown[], R extends objec
   fn: (this: This, ...args: Args) => PromiseLike<R>,
 ): (this: This, ...args: Args) => Promise<MonitoredResult<R>> {
   checkFunction('fn', fn);
-  const functionName = fn.name.replace(/^(?:bound )+/, '') || 'anonymous';
+  const name = reading('fn cannot be read', () => checkString('the name of fn', fn.name));
+  const functionName = name.replace(/^(?:bound )+/, '') || 'anonymous';
   const monitored = async function (this: This, ...args: Args): Promise<MonitoredResult<R>> {
     const memory = process.memoryUsage.rss();
     const start = performance.now();
-    const result = await fn.apply(this, args);
+    const result = await Reflect.apply(fn, this, args);
     const executionTime = (performance.now() - start) / 1000;
     const memoryUsed = (process.memoryUsage.rss() - memory) / GB;
-    if (!isPlainObject(result)) fail(`the result of ${functionName}`, 'a plain object', result);
     const report: PerformanceReport = { executionTime, memoryUsed, functionName };
-    return { ...result, performance: report } as MonitoredResult<R>;
+    return reading(`the result of ${functionName} cannot be read`, () => {
+      if (!isPlainObject(result)) fail(`the result of ${functionName}`, 'a plain object', result);
+      return { ...result, performance: report } as MonitoredResult<R>;
+    });
   };
-  return Object.defineProperty(monitored, 'name', { value: fn.name });
+  return Object.defineProperty(monitored, 'name', { value: name });
 }
 
 function isPlainObject(value: unknown): value is object {

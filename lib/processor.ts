@@ -1,14 +1,17 @@
 /** Everything between people's input and the model's: tokens, chat template, image tiles. */
 
+import { isInt32Array } from 'node:util/types';
 import { type ChatMessage, separateImages } from './chat-message.js';
 import { ChatTemplate, type ChatTemplateOptions } from './chat-template.js';
-import { checkInteger, checkOptions, checkSignal, checkString, fail } from './check.js';
+import { checkArray, checkBoolean, checkInteger, checkOptions, checkSignal, checkString, reading } from './check.js';
 import type { DecodeOptions, ImageSource } from './image/decode.js';
 import type { PreparedImage } from './image/prepare.js';
 import type { UrlFetcher } from './image/source.js';
 import type { NativeBinding, NativeModelInfo, NativePromptPart } from './native/binding.js';
 import type { Engine } from './native/engine.js';
 
+/** More than any context holds. */
+const MAX_TOKENS = 1 << 24;
 /** Ids cross the binding as i32, which would wrap anything else. */
 const I32 = { min: 0, max: 0x7fff_ffff };
 
@@ -40,13 +43,15 @@ export class Processor {
    * Nothing is added, no begin-of-text either.
    */
   tokenize(input: string | NativePromptPart[]): Int32Array {
-    if (Array.isArray(input)) return this.#engine.tokenize(input);
+    if (reading('input cannot be read', () => Array.isArray(input))) {
+      return this.#engine.tokenize(checkArray('input', input as NativePromptPart[], MAX_TOKENS));
+    }
     return this.#engine.tokenize([{ text: checkString('input', input) }]);
   }
 
   detokenize(tokens: Int32Array | readonly number[]): string {
-    if (!(tokens instanceof Int32Array) && !Array.isArray(tokens)) fail('tokens', 'an Int32Array or array', tokens);
-    return this.#engine.detokenize(Int32Array.from(tokens, (token, i) => checkInteger(`tokens[${i}]`, token, I32)));
+    const ids = isInt32Array(tokens) ? tokens : checkArray('tokens', tokens, MAX_TOKENS);
+    return this.#engine.detokenize(Int32Array.from(ids, (token, i) => checkInteger(`tokens[${i}]`, token, I32)));
   }
 
   /**
@@ -67,6 +72,7 @@ export class Processor {
    */
   async prepareImage(source: ImageSource, options?: PrepareImageOptions): Promise<PreparedImage> {
     const given = checkOptions('options', options, ['upright', 'limits', 'signal']);
+    if (given.upright !== undefined) checkBoolean('upright', given.upright);
     if (given.signal !== undefined) checkSignal('signal', given.signal);
     // The decoder is loaded with the first image: text alone does not pay for it.
     const { prepareImage } = await import('./image/prepare.js');
@@ -75,6 +81,7 @@ export class Processor {
 
   /** An image as the bytes of a file, for keeping. @throws as `prepareImage` for what cannot be read */
   async readImage(source: ImageSource, signal?: AbortSignal): Promise<Uint8Array> {
+    if (signal !== undefined) checkSignal('signal', signal);
     const { readImage } = await import('./image/decode.js');
     return readImage(source, { fetchUrl: this.#fetcher(), signal });
   }

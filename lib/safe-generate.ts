@@ -1,7 +1,16 @@
 /** Tries again what may pass: a full memory, a device or a connection that failed, a time that was over. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkFunction, checkInteger, checkOptions, checkSignal, fail } from './check.js';
+import {
+  checkCallback,
+  checkFunction,
+  checkInstance,
+  checkInteger,
+  checkOptions,
+  checkSignal,
+  isInstance,
+} from './check.js';
+import { checkSection } from './config-schema.js';
 import { BllossomError, type ErrorCode, errorLike } from './errors.js';
 import { GENERATE_KEYS, type GenerateOptions, resolveParameters } from './generation-parameters.js';
 import { ModelManager } from './model-manager.js';
@@ -51,15 +60,15 @@ export async function retry<T>(work: (attempt: number) => PromiseLike<T> | T, op
   checkInteger('maxRetries', maxRetries, { min: 0, max: 100 });
   checkInteger('retryDelay', retryDelay, { min: 0, max: MAX_DELAY });
   if (signal !== undefined) checkSignal('signal', signal);
-  if (manager !== undefined && !(manager instanceof ModelManager)) fail('manager', 'a ModelManager', manager);
-  if (onRetry !== undefined) checkFunction('onRetry', onRetry);
+  if (manager !== undefined) checkInstance('manager', manager, ModelManager, 'a ModelManager');
+  checkCallback('onRetry', onRetry);
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
     try {
       return await work(attempt);
     } catch (error) {
       signal?.throwIfAborted();
-      if (!(error instanceof BllossomError) || !RETRIED.includes(error.code)) throw error;
+      if (!isInstance(error, BllossomError) || !RETRIED.includes(error.code)) throw error;
       if (attempt > maxRetries) throw afterAttempts(error, attempt);
       onRetry?.(error, attempt);
       if (CLEARED.includes(error.code)) await manager?.clearMemory().catch(() => {}); // the next try will tell
@@ -79,10 +88,10 @@ export async function safeGenerate<T = unknown>(
   prompt: string,
   options?: SafeGenerateOptions<T>,
 ): Promise<GenerationResult<T>> {
-  if (!(generator instanceof TextGenerator)) fail('generator', 'a TextGenerator', generator);
+  checkInstance('generator', generator, TextGenerator, 'a TextGenerator');
   const known = [...GENERATE_KEYS, 'maxRetries', 'retryDelay', 'onRetry'];
   const { maxRetries, retryDelay, onRetry, ...generating } = checkOptions('options', options, known);
-  resolveParameters(generator.config.generation, generating); // refuses what is wrong before anything is tried
+  resolveParameters(checkSection(generator.config, 'generation'), generating); // refuses what is wrong before anything is tried
   const { signal } = generating;
   const { manager } = generator;
   return retry(() => generator.generate(prompt, generating), { maxRetries, retryDelay, onRetry, signal, manager });

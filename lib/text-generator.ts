@@ -5,8 +5,9 @@ import { batchWidth, type ChatSource, chatSource, compiledOnce, runChat } from '
 import type { ChatMessage } from './chat-message.js';
 import { checkText } from './check.js';
 import type { Config } from './config.js';
-import { Generation } from './generation.js';
-import { BATCH_KEYS, type GenerateOptions, resolveParameters, streamOptions } from './generation-parameters.js';
+import { checkSection } from './config-schema.js';
+import type { Generation } from './generation.js';
+import { BATCH_KEYS, beginGeneration, type GenerateOptions, resolveParameters } from './generation-parameters.js';
 import type { ModelManager } from './model-manager.js';
 import type { GenerationResult } from './run-generation.js';
 
@@ -62,8 +63,8 @@ export class TextGenerator implements ChatSource {
     options?: BatchGenerateOptions<T>,
   ): Batch<BatchItem<GenerationResult<T>>> {
     return generationBatch({
-      ...{ name: 'prompts', items: prompts, options, concurrency: batchWidth(this) },
-      check: (shared) => resolveParameters(this.config.generation, shared, BATCH_KEYS),
+      ...{ name: 'prompts', items: prompts, options, concurrency: () => batchWidth(this) },
+      check: (shared) => resolveParameters(checkSection(this.config, 'generation'), shared, BATCH_KEYS),
       prepare: compiledOnce,
       generate: (prompt, each) => this.generate(prompt, each),
     });
@@ -74,9 +75,8 @@ export class TextGenerator implements ChatSource {
     messages: () => readonly ChatMessage[],
   ): Generation<GenerationResult<T>> {
     const start = performance.now();
-    return new Generation(
-      async (control) => runChat(this, { messages: messages(), options, start }, control),
-      streamOptions(options),
+    return beginGeneration(options, async (given, control) =>
+      runChat(this, { messages: messages(), options: given, start }, control),
     );
   }
 }

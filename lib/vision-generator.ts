@@ -4,8 +4,9 @@ import { type Batch, type BatchItem, type BatchOptions, generationBatch } from '
 import { batchWidth, type ChatSource, chatSource, compiledOnce, runChat } from './chat.js';
 import { checkBoolean, checkOneOf, checkText } from './check.js';
 import type { Config } from './config.js';
-import { Generation } from './generation.js';
-import { BATCH_KEYS, type GenerateOptions, resolveParameters, streamOptions } from './generation-parameters.js';
+import { checkSection } from './config-schema.js';
+import type { Generation } from './generation.js';
+import { BATCH_KEYS, beginGeneration, type GenerateOptions, resolveParameters } from './generation-parameters.js';
 import type { ImageSource } from './image/decode.js';
 import type { ModelManager } from './model-manager.js';
 import type { GenerationResult } from './run-generation.js';
@@ -102,9 +103,10 @@ export class VisionGenerator implements ChatSource {
     image: ImageSource,
     options?: VisionTaskOptions<T>,
   ): Generation<VisionResult<T>> {
-    const defaults = Object.hasOwn(TASK_DEFAULTS, task) ? TASK_DEFAULTS[task] : undefined;
-    const prompt = () => {
-      const language = options?.language === undefined ? 'ko' : checkOneOf('language', options.language, LANGUAGES);
+    const known = typeof task === 'string' && Object.hasOwn(TASK_DEFAULTS, task);
+    const defaults = known ? TASK_DEFAULTS[task] : undefined;
+    const prompt = (given: VisionTaskOptions<T>) => {
+      const language = given.language === undefined ? 'ko' : checkOneOf('language', given.language, LANGUAGES);
       const prompts = TASK_PROMPTS[language];
       return prompts[checkOneOf('task', task, Object.keys(prompts) as VisionTask[])];
     };
@@ -122,10 +124,10 @@ export class VisionGenerator implements ChatSource {
     options?: BatchAnalyzeOptions<T>,
   ): Batch<BatchItem<VisionResult<T>>> {
     return generationBatch({
-      ...{ name: 'images', items: images, options, concurrency: batchWidth(this) },
+      ...{ name: 'images', items: images, options, concurrency: () => batchWidth(this) },
       check: (shared) => {
         checkText('prompt', prompt);
-        resolveParameters(this.config.generation, shared, [...BATCH_KEYS, 'preprocess']);
+        resolveParameters(checkSection(this.config, 'generation'), shared, [...BATCH_KEYS, 'preprocess']);
         isUpright(shared);
       },
       prepare: compiledOnce,
@@ -135,24 +137,24 @@ export class VisionGenerator implements ChatSource {
 
   #ask<T>(
     image: ImageSource,
-    prompt: () => string,
-    options: VisionOptions<T> | undefined,
+    prompt: (given: VisionTaskOptions<T>) => string,
+    options: VisionTaskOptions<T> | undefined,
     defaults: Partial<TaskDefaults> = {},
     ownKeys: readonly string[] = [],
   ): Generation<VisionResult<T>> {
     const start = performance.now();
-    return new Generation(async (control) => {
-      const text = prompt();
-      const upright = isUpright(options);
+    return beginGeneration(options, async (given, control) => {
+      const text = prompt(given);
+      const upright = isUpright(given);
       const content = [{ type: 'image', image } as const, { type: 'text', text } as const];
-      const request = { messages: [{ role: 'user', content }], options, defaults, upright, start };
+      const request = { messages: [{ role: 'user', content }], options: given, defaults, upright, start };
       const result = await runChat(this, { ...request, ownKeys: ['preprocess', ...ownKeys] }, control);
       const [imageSize] = result.imageSizes;
       return { ...result, imageSize: imageSize as [number, number] };
-    }, streamOptions(options));
+    });
   }
 }
 
-function isUpright(options: VisionOptions | undefined): boolean {
-  return options?.preprocess === undefined || checkBoolean('preprocess', options.preprocess);
+function isUpright({ preprocess }: VisionOptions): boolean {
+  return preprocess === undefined || checkBoolean('preprocess', preprocess);
 }

@@ -1,6 +1,6 @@
 /** A model for the time of one function. */
 
-import { checkFunction, fail } from './check.js';
+import { checkFunction, fail, isInstance } from './check.js';
 import { Config } from './config.js';
 import { InternalError } from './errors.js';
 import { type LoadModelOptions, ModelManager } from './model-manager.js';
@@ -39,7 +39,7 @@ export async function withModel<T>(
 }
 
 function managerOf(source: Config | ModelManager): ModelManager {
-  if (source instanceof ModelManager) return source;
-  if (source instanceof Config) return new ModelManager(source);
+  if (isInstance(source, ModelManager)) return source;
+  if (isInstance(source, Config)) return new ModelManager(source);
   return fail('source', 'a Config or a ModelManager', source);
 }

@@ -1,7 +1,7 @@
 /** What a conversation remembers: turns, each a question with its pictures and the answer to it. */
 
 import { type ContentItem, checkContent } from '../chat-message.js';
-import { checkText, fail } from '../check.js';
+import { checkText, fail, isInstance, reading } from '../check.js';
 import type { ImageSource } from '../image/decode.js';
 
 /** A picture of the history: the bytes of its file, so that the file itself may go away. */
@@ -28,20 +28,20 @@ export interface Turn {
 /** What a user says: a text, or texts and images in the order in which the model is to see them. */
 export type ConversationInput = string | readonly ContentItem[];
 
-/** @throws InvalidArgumentError when there is nothing in it, or a part is malformed */
-export function checkInput(input: ConversationInput): void {
-  if (!Array.isArray(input)) {
-    checkText('input', input);
-    return;
-  }
-  const images = checkContent('input', input);
-  for (const [i, item] of (input as readonly ContentItem[]).entries()) {
-    if (item.type === 'image' && (item.image === undefined || item.image === null)) {
-      fail(`input[${i}].image`, 'an image', item.image);
+/** A copy. @throws InvalidArgumentError when there is nothing in it, or a part is malformed */
+export function checkInput(input: ConversationInput): ConversationInput {
+  if (typeof input === 'string') return checkText('input', input);
+  return reading('input cannot be read', () => {
+    const images = checkContent('input', input);
+    for (const [i, item] of input.entries()) {
+      if (item.type === 'image' && (item.image === undefined || item.image === null)) {
+        fail(`input[${i}].image`, 'an image', item.image);
+      }
     }
-  }
-  const hasText = input.some((item: ContentItem) => item.type === 'text' && item.text.trim() !== '');
-  if (images === 0 && !hasText) fail('input', 'a text or an image', input);
+    const hasText = input.some((item: ContentItem) => item.type === 'text' && item.text.trim() !== '');
+    if (images === 0 && !hasText) fail('input', 'a text or an image', input);
+    return input.map((item): ContentItem => ({ ...item }));
+  });
 }
 
 /** The message that is kept; an image is read once. */
@@ -63,7 +63,7 @@ export async function userMessage(
 }
 
 function referenceOf(source: ImageSource): string | undefined {
-  const text = source instanceof URL ? source.href : source;
+  const text = isInstance(source, URL) ? source.href : source;
   return typeof text === 'string' && !/^data:/i.test(text) ? text : undefined;
 }
 

@@ -1,9 +1,19 @@
 import { realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { checkFunction, checkInteger, checkOneOf, checkOptions, checkSignal, checkString, fail } from '../check.js';
+import {
+  checkCallback,
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  checkPath,
+  checkSignal,
+  fail,
+  reading,
+} from '../check.js';
 import { InvalidOptionError, toBllossomError } from '../errors.js';
 import type { NativeGgufWriter } from '../native/binding.js';
 import { loadNative } from '../native/load.js';
+import { callersFiles } from './callers-files.js';
 import { type Checkpoint, openCheckpoint } from './checkpoint.js';
 import { openCheckpointFolder } from './checkpoint-folder.js';
 import { INTERMEDIATE_STATES, type IntermediateStates, readHyperParameters } from './hyper-parameters.js';
@@ -19,14 +29,15 @@ export interface ConversionOptions {
   /** The GGUF file to write. It appears, or replaces an old one, only when it is complete. */
   output: string;
   /** Default "Q4_K_M". */
-  type?: ConversionType;
+  type?: ConversionType | undefined;
   /** Which states the checkpoint's intermediate_layers_indices mean. Default "entering". */
-  intermediates?: IntermediateStates;
+  intermediates?: IntermediateStates | undefined;
   /** Threads that convert; 0 (default): all of the machine. */
-  threads?: number;
-  onProgress?: (progress: ConversionProgress) => void;
+  threads?: number | undefined;
+  /** What it throws ends the conversion, which rejects with it. */
+  onProgress?: ((progress: ConversionProgress) => void) | undefined;
   /** Stops the conversion between two pieces of a tensor. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 export interface ConversionProgress {
@@ -56,9 +67,9 @@ const PIECE_BYTES = 32 * 1024 * 1024;
  * signal's reason. Whatever happens, no temporary file stays and an existing output is whole.
  */
 export async function convertCheckpoint(options: ConversionOptions): Promise<ConversionReport> {
-  const { source, output, type, intermediates, threads } = resolveOptions(options);
+  const { source, output, type, intermediates, threads, ...listeners } = resolveOptions(options);
   const started = performance.now();
-  const files = typeof source === 'string' ? await openCheckpointFolder(source) : source;
+  const files = typeof source === 'string' ? await openCheckpointFolder(source) : callersFiles(source);
   if (typeof source === 'string') await checkOutput(source, output);
   const checkpoint = await openCheckpoint(files);
   try {
@@ -67,7 +78,7 @@ export async function convertCheckpoint(options: ConversionOptions): Promise<Con
     const { GgufWriter } = loadNative();
     const writer = await native(() => new GgufWriter(output, metadata, tensors, threads));
     try {
-      await writeTensors(writer, checkpoint.tensors, plan, options);
+      await writeTensors(writer, checkpoint.tensors, plan, listeners);
       await native(() => writer.finish());
     } finally {
       writer.abort();
@@ -93,11 +104,11 @@ const KEYS = ['source', 'output', 'type', 'intermediates', 'threads', 'onProgres
 function resolveOptions(options: ConversionOptions) {
   const given = checkOptions('options', options, KEYS);
   const { source, output, type = 'Q4_K_M', intermediates = 'entering', threads = 0, onProgress, signal } = given;
-  if (onProgress !== undefined) checkFunction('onProgress', onProgress);
-  if (signal !== undefined) checkSignal('signal', signal);
   return {
+    onProgress: checkCallback('onProgress', onProgress),
+    signal: signal === undefined ? undefined : checkSignal('signal', signal),
     source: checkSource(source),
-    output: checkString('output', output),
+    output: checkPath('output', output),
     type: checkOneOf('type', type, CONVERSION_TYPES),
     intermediates: checkOneOf('intermediates', intermediates, INTERMEDIATE_STATES),
     threads: checkInteger('threads', threads, { min: 0, max: 1024 }),
@@ -105,7 +116,8 @@ function resolveOptions(options: ConversionOptions) {
 }
 
 function checkSource(source: ConversionOptions['source'] | undefined): string | CheckpointFiles {
-  if (typeof source === 'string' || typeof source?.list === 'function') return source;
+  if (typeof source === 'string') return checkPath('source', source);
+  if (reading('source cannot be read', () => typeof source?.list === 'function')) return source as CheckpointFiles;
   return fail('source', 'the path of a folder or an object that reads a checkpoint', source);
 }
 
@@ -129,7 +141,7 @@ async function writeTensors(
   writer: NativeGgufWriter,
   source: TensorSource,
   plan: PlannedTensor[],
-  { onProgress, signal }: ConversionOptions,
+  { onProgress, signal }: Pick<ConversionOptions, 'onProgress' | 'signal'>,
 ): Promise<void> {
   const bytesTotal = plan.reduce((sum, { source: from }) => sum + ('tensor' in from ? from.tensor.bytes : 0), 0);
   let bytesDone = 0;

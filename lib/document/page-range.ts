@@ -1,6 +1,6 @@
 /** Which pages are meant: `"1-3,5,8-"`, a number, or a list of numbers; pages count from 1. */
 
-import { fail, show } from '../check.js';
+import { fail, reading, show } from '../check.js';
 import { ImageLimitError, InvalidArgumentError } from '../errors.js';
 
 export type PageRange = string | number | readonly number[];
@@ -45,8 +45,7 @@ const span = (from: number, to: number): Span => ({ from, to });
 
 function parse(range: PageRange, total: number): Span[] {
   if (typeof range === 'number') return [single(range)];
-  if (Array.isArray(range) && range.length > 0 && range.length <= MAX_PAGES) return Array.from(range, single);
-  if (typeof range !== 'string') fail('pages', WHAT, range);
+  if (typeof range !== 'string') return list(range);
   return range.split(',').map((part) => {
     const groups = PART.exec(part.trim())?.groups;
     if (groups === undefined) fail('pages', WHAT, range);
@@ -55,6 +54,13 @@ function parse(range: PageRange, total: number): Span[] {
     const [from, to] = [Number(groups.from ?? 1), Number(groups.to ?? total)];
     if (groups.to !== undefined && from > to) fail('pages', 'ranges that go up', range);
     return span(from, Math.max(from, to)); // "9-" of five pages: page 9 is what does not exist
+  });
+}
+
+function list(pages: readonly number[]): Span[] {
+  return reading('pages cannot be read', () => {
+    if (!Array.isArray(pages) || pages.length === 0 || pages.length > MAX_PAGES) fail('pages', WHAT, pages);
+    return Array.from(pages, single);
   });
 }
 

@@ -1,7 +1,7 @@
 /** The pages of a document, whether it is a PDF or a list of images. */
 
 import { abortable } from '../abortable.js';
-import { fail } from '../check.js';
+import { checkArray, fail, reading } from '../check.js';
 import type { ImageSource } from '../image/decode.js';
 import { PdfDocument, type PdfOptions, type PdfSource, type RenderedPage } from './pdf.js';
 
@@ -23,17 +23,27 @@ export interface PageSource {
   close(): void;
 }
 
+/** Images of one call; which of them are worked on is limited by `selectPages`. */
+const MAX_IMAGES = 1_000_000;
+
+/** With a list of images as it stands now: the caller's may change meanwhile. @throws InvalidArgumentError */
+export function checkDocument(source: DocumentSource): DocumentSource {
+  if (!reading('document cannot be read', () => Array.isArray(source))) return source;
+  const images = checkArray('document', source as readonly ImageSource[], MAX_IMAGES);
+  if (images.length === 0) fail('document', 'a PDF or an array of at least one image', source);
+  return images;
+}
+
 /**
- * @throws InvalidArgumentError neither images nor a source of bytes; and what `PdfDocument.open` throws
+ * @param source as `checkDocument` gives it
+ * @throws what `PdfDocument.open` throws
  * @throws the reason of the signal
  */
 export async function openPages(source: DocumentSource, options: PdfOptions, signal: AbortSignal): Promise<PageSource> {
   return Array.isArray(source) ? imagePages(source) : pdfPages(source as PdfSource, options, signal);
 }
 
-function imagePages(source: readonly ImageSource[]): PageSource {
-  if (source.length === 0) fail('document', 'a PDF or an array of at least one image', source);
-  const images = [...source]; // the caller's may change meanwhile
+function imagePages(images: readonly ImageSource[]): PageSource {
   return {
     pageCount: images.length,
     page: async (number) => ({ image: images[number - 1] as ImageSource }),

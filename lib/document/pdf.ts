@@ -3,7 +3,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { checkNumber, checkOptions, checkString, fail } from '../check.js';
+import { checkArray, checkNumber, checkOptions, checkPath, checkString, fail, reading } from '../check.js';
 import { ImageDecodeError, ImageLimitError, InvalidArgumentError } from '../errors.js';
 import { type EncodedSource, readSource } from '../image/source.js';
 import type { PdfReply } from './pdf-child.js';
@@ -80,7 +80,7 @@ export class PdfDocument {
   static async open(source: PdfSource, options?: PdfOptions, limits: Partial<PdfLimits> = {}): Promise<PdfDocument> {
     const allowed = { ...PDF_LIMITS, ...limits };
     const { password, fonts, dpi } = checkPdfOptions(options);
-    const bytes = await readSource(source, allowed.maxBytes, { what: 'PDF', fetchUrl: noFetching });
+    const bytes = await readPdf(source, allowed.maxBytes);
     if (!isPdf(bytes)) {
       throw new ImageDecodeError(
         `The data is not a PDF (it begins with ${bytes.subarray(0, 8).toString('hex')}). Pass images as an array.`,
@@ -152,6 +152,16 @@ export class PdfDocument {
   }
 }
 
+async function readPdf(source: PdfSource, maxBytes: number): Promise<Buffer> {
+  try {
+    return await readSource(source, maxBytes, { what: 'PDF', fetchUrl: noFetching });
+  } catch (cause) {
+    return reading('The PDF cannot be read', () => {
+      throw cause;
+    });
+  }
+}
+
 async function noFetching(): Promise<never> {
   throw new InvalidArgumentError('PDF files are not fetched from http(s) URLs: download the file and pass its path');
 }
@@ -166,12 +176,11 @@ export function checkPdfOptions(options: PdfOptions | undefined): Required<PdfOp
   const { password, fonts, dpi } = checkOptions('options', options, PDF_KEYS);
   if (password !== undefined) checkString('password', password);
   if (dpi !== undefined) checkNumber('dpi', dpi, { min: 18, max: 600 });
-  if (fonts !== undefined && !isPaths(fonts)) fail('fonts', 'an array of paths', fonts);
-  return { password, fonts, dpi };
+  return { password, fonts: fonts === undefined ? undefined : checkFonts(fonts), dpi };
 }
 
-function isPaths(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((entry) => typeof entry === 'string' && /^[^\0]+$/.test(entry));
+function checkFonts(fonts: readonly string[]): string[] {
+  return checkArray('fonts', fonts, MAX_FONT_FILES).map((file, i) => checkPath(`fonts[${i}]`, file));
 }
 
 /** The files themselves, and those in folders; regular ones first, since the first that has a character draws it. */

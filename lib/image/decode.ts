@@ -8,9 +8,10 @@
 
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 
+import { isInstance } from '../check.js';
 import { BllossomError, ImageDecodeError, ImageLimitError } from '../errors.js';
 import { type ImageFormat, requireFormat, SUPPORTED_FORMATS } from './format.js';
-import { IMAGE_LIMITS, type ImageLimits } from './limits.js';
+import { checkLimits, IMAGE_LIMITS, type ImageLimits } from './limits.js';
 import { cmyk, convertPixels, grey16, type PixelConverter, rgbaOnWhite } from './pixels.js';
 import { type EncodedSource, type ReadOptions, readSource } from './source.js';
 
@@ -20,7 +21,7 @@ export type ImageSource = EncodedSource | Sharp;
 export interface DecodeOptions extends ReadOptions {
   /** Turn the picture upright as its EXIF orientation says. Default: true */
   upright?: boolean | undefined;
-  limits?: Partial<ImageLimits>;
+  limits?: Partial<ImageLimits> | undefined;
 }
 
 export interface RgbImage {
@@ -41,14 +42,13 @@ export interface RgbImage {
  * @throws the reason of `options.signal`
  */
 export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<RgbImage> {
-  const limits = { ...IMAGE_LIMITS, ...options.limits };
+  const limits = checkLimits(options.limits);
   const turn = options.upright === false ? (pipeline: Sharp) => pipeline : (pipeline: Sharp) => pipeline.autoOrient();
   try {
     if (isPipeline(source)) return await decodePipeline(source, turn, limits);
     return await decodeBytes(await readSource(source, limits.maxBytes, options), turn, limits);
   } catch (cause) {
-    if (cause instanceof BllossomError || (options.signal?.aborted && cause === options.signal.reason)) throw cause;
-    throw translate(cause, limits);
+    throw isOurs(cause, options.signal) ? cause : translate(cause, limits);
   }
 }
 
@@ -60,14 +60,18 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions = 
  */
 export async function readImage(source: ImageSource, options: ReadOptions = {}): Promise<Buffer> {
   const { maxBytes, maxSeconds } = IMAGE_LIMITS;
-  if (!isPipeline(source)) return readSource(source, maxBytes, options);
   try {
+    if (!isPipeline(source)) return await readSource(source, maxBytes, options);
     checkSize(await within(maxSeconds, source.clone().metadata()), IMAGE_LIMITS);
     return await source.clone().timeout({ seconds: maxSeconds }).autoOrient().png().toBuffer();
   } catch (cause) {
-    if (cause instanceof BllossomError) throw cause;
-    throw translate(cause, IMAGE_LIMITS);
+    throw isOurs(cause, options.signal) ? cause : translate(cause, IMAGE_LIMITS);
   }
+}
+
+/** A typed error, or the reason of the signal. */
+function isOurs(cause: unknown, signal: AbortSignal | undefined): boolean {
+  return isInstance(cause, BllossomError) || (signal?.aborted === true && cause === signal.reason);
 }
 
 /** Told by its methods, since the caller may use another copy of sharp. */
@@ -84,7 +88,7 @@ async function decodeBytes(bytes: Buffer, turn: Turn, limits: ImageLimits): Prom
   checkSize(header, limits);
 
   const pipeline = sharp(bytes, { ...STRICT, limitInputPixels: limits.maxPixels }).timeout({
-    seconds: limits.maxSeconds,
+    seconds: Math.ceil(limits.maxSeconds),
   });
   return decodeSamples(turn(pipeline), sampleKind(bytes, format, header), limits);
 }
@@ -108,7 +112,7 @@ const STRICT: SharpOptions = { failOn: 'error', ignoreIcc: true, pages: 1 };
 async function decodePipeline(pipeline: Sharp, turn: Turn, limits: ImageLimits): Promise<RgbImage> {
   const input = pipeline.clone();
   checkSize(await within(limits.maxSeconds, input.metadata()), limits);
-  return decodeSamples(turn(input.timeout({ seconds: limits.maxSeconds })), 'rgb', limits);
+  return decodeSamples(turn(input.timeout({ seconds: Math.ceil(limits.maxSeconds) })), 'rgb', limits);
 }
 
 /** A pipeline may read a stream that nobody feeds. */

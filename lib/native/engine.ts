@@ -4,7 +4,16 @@
  */
 
 import { onAbort } from '../abortable.js';
-import { CancelledError, ClosedError, errorFromNative, toBllossomError } from '../errors.js';
+import { checkCallback, checkOptions, checkSignal } from '../check.js';
+import {
+  CancelledError,
+  ClosedError,
+  errorFromNative,
+  InternalError,
+  InvalidArgumentError,
+  ModelNotLoadedError,
+  toBllossomError,
+} from '../errors.js';
 import type {
   FinishReason,
   NativeBinding,
@@ -59,6 +68,8 @@ export class Engine {
   readonly #open = new Map<number, OpenCommand>();
   #nextId = 1;
   #closed = false;
+  /** From the call of `unload` on, and not only when the engine thread has come to it. */
+  #unloaded = false;
 
   constructor(binding: Pick<NativeBinding, 'Engine'>) {
     this.#native = new binding.Engine((events) => {
@@ -70,16 +81,18 @@ export class Engine {
     return this.#closed;
   }
 
-  async load(options: NativeLoadOptions, command: CommandOptions = {}): Promise<NativeModelInfo> {
+  async load(options: NativeLoadOptions, command?: CommandOptions): Promise<NativeModelInfo> {
+    this.#unloaded = false;
     const { settled } = this.#command('load', (id) => this.#native.load(id, options), command);
     return ((await settled) as Extract<NativeEvent, { kind: 'loaded' }>).info;
   }
 
   async unload(): Promise<void> {
+    this.#unloaded = true;
     await this.#command('unload', (id) => this.#native.unload(id)).settled;
   }
 
-  generate(request: NativeRequest, command: CommandOptions = {}): EngineRequest {
+  generate(request: NativeRequest, command?: CommandOptions): EngineRequest {
     const { id, settled } = this.#command('generate', (id) => this.#native.generate(id, request), command);
     return {
       done: settled.then((event) => event as Extract<NativeEvent, { kind: 'done' }>),
@@ -91,7 +104,7 @@ export class Engine {
   }
 
   /** A teacher-forced run that returns logits. */
-  async evaluate(request: NativeEvaluateRequest, command: CommandOptions = {}): Promise<NativeEvaluation> {
+  async evaluate(request: NativeEvaluateRequest, command?: CommandOptions): Promise<NativeEvaluation> {
     const { settled } = this.#command('evaluate', (id) => this.#native.evaluate(id, request), command);
     return ((await settled) as Extract<NativeEvent, { kind: 'evaluated' }>).result;
   }
@@ -121,20 +134,22 @@ export class Engine {
 
   #direct<T>(call: () => T): T {
     if (this.#closed) throw new ClosedError('The engine is closed: load the model again');
+    if (this.#unloaded) throw new ModelNotLoadedError();
     try {
       return call();
     } catch (error) {
-      throw toBllossomError(error);
+      throw toCallError(error);
     }
   }
 
   #command(
     name: string,
     submit: (id: number) => void,
-    { signal, onPiece, onProgress }: CommandOptions = {},
+    options?: CommandOptions,
   ): { id: number; settled: Promise<NativeEvent> } {
     const id = this.#nextId++;
     const settled = new Promise<NativeEvent>((resolve, reject) => {
+      const { signal, onPiece, onProgress } = checkCommand(options);
       if (signal?.aborted) return reject(signal.reason);
       if (this.#closed) return reject(new ClosedError(`${name}: the engine is closed; load the model again`));
       this.#open.set(id, {
@@ -148,7 +163,7 @@ export class Engine {
       try {
         submit(id);
       } catch (error) {
-        this.#take(id)?.reject(toBllossomError(error));
+        this.#take(id)?.reject(toCallError(error));
       }
     });
     return { id, settled };
@@ -187,4 +202,21 @@ export class Engine {
     else if (event.kind === 'error') command.reject(errorFromNative(event));
     else command.resolve(event);
   }
+}
+
+function checkCommand(options: CommandOptions | undefined): CommandOptions {
+  const { signal, onPiece, onProgress } = checkOptions('options', options, ['signal', 'onPiece', 'onProgress']);
+  if (signal !== undefined) checkSignal('signal', signal);
+  return {
+    signal,
+    onPiece: checkCallback('onPiece', onPiece),
+    onProgress: checkCallback('onProgress', onProgress),
+  };
+}
+
+/** What a call threw while its arguments were read: without a code of ours it comes from the caller's own values. */
+function toCallError(error: unknown): Error {
+  const typed = toBllossomError(error);
+  if (!(typed instanceof InternalError) || typed === error) return typed;
+  return new InvalidArgumentError(`The arguments cannot be read: ${typed.message}`, { cause: error });
 }

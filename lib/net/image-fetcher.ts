@@ -8,8 +8,7 @@ import type { UrlFetcher } from '../image/source.js';
  * @throws {InvalidArgumentError} for a value that is not allowed
  */
 export function imageFetcher(network: NetworkSection): UrlFetcher | undefined {
-  checkSection('network', network);
-  const { allowImageUrls, allowPrivateAddresses, timeout, maxRedirects } = network;
+  const { allowImageUrls, allowPrivateAddresses, timeout, maxRedirects } = checkSection({ network }, 'network');
   if (!allowImageUrls) return undefined;
   return async (url, maxBytes, signal) => {
     const { fetchBytes } = await import('./fetch-bytes.js'); // Node's http is loaded with the first URL

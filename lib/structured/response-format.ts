@@ -1,6 +1,6 @@
 /** The option `responseFormat`: what an answer must look like, and how it becomes a value. */
 
-import { checkOneOf, fail } from '../check.js';
+import { checkFunction, checkOneOf, checkText, fail, isInstance, readOptions } from '../check.js';
 import { InvalidArgumentError, ModelOutputError } from '../errors.js';
 import { jsonGrammar, schemaGrammar } from './schema-grammar.js';
 import { inputJsonSchema, isStandardSchema, type StandardSchema, validated } from './standard-schema.js';
@@ -28,7 +28,8 @@ export class CompiledFormat<T = unknown> {
     readonly grammar: string,
     parse: (text: string) => T | Promise<T>,
   ) {
-    this.#parse = parse;
+    checkText('grammar', grammar);
+    this.#parse = checkFunction('parse', parse);
   }
 
   /** The value of a complete answer. @throws ModelOutputError when it does not fit after all */
@@ -48,17 +49,19 @@ const MAX_GRAMMAR_BYTES = 1 << 20;
 export async function compileResponseFormat<T = unknown>(
   format: ResponseFormat<T> | CompiledFormat<T>,
 ): Promise<CompiledFormat<T>> {
-  if (format instanceof CompiledFormat) return format;
-  checkFormat(format);
-  if (format.type === 'grammar') return new CompiledFormat(format.grammar, (text) => text as T);
-  const { schema } = format;
+  if (isInstance<CompiledFormat<T>>(format, CompiledFormat)) return format;
+  if (format === undefined) fail('responseFormat', 'an object', format);
+  const given: unknown = readOptions('responseFormat', format);
+  checkFormat<T>(given);
+  if (given.type === 'grammar') return new CompiledFormat(given.grammar, (text) => text as T);
+  const { schema } = given;
   if (schema === undefined) return new CompiledFormat(jsonGrammar(), (text) => parseJson(text) as T);
-  if (!isStandardSchema(schema)) return new CompiledFormat(schemaGrammar(schema), (text) => parseJson(text) as T);
+  if (!isStandardSchema<T>(schema)) return new CompiledFormat(schemaGrammar(schema), (text) => parseJson(text) as T);
   const grammar = schemaGrammar(await inputJsonSchema(schema), { countUnits: true });
   return new CompiledFormat(grammar, (text) => validated(schema, parseJson(text)));
 }
 
-function checkFormat(format: unknown): asserts format is ResponseFormat {
+function checkFormat<T>(format: unknown): asserts format is ResponseFormat<T> {
   if (typeof format !== 'object' || format === null || Array.isArray(format))
     fail('responseFormat', 'an object', format);
   const { type, grammar } = format as { type?: unknown; grammar?: unknown };

@@ -3,6 +3,7 @@
  * others describe their input as JSON Schema and check a value themselves. zod 4.0 and 4.1 are read through the package.
  */
 
+import { reading } from '../check.js';
 import { BllossomError, InvalidArgumentError, ModelOutputError } from '../errors.js';
 
 export interface StandardSchemaIssue {
@@ -29,10 +30,12 @@ export interface StandardSchema<Output = unknown> {
 
 const SHOWN_ISSUES = 5;
 
-export function isStandardSchema(schema: unknown): schema is StandardSchema {
+export function isStandardSchema<T>(schema: unknown): schema is StandardSchema<T> {
   if ((typeof schema !== 'object' && typeof schema !== 'function') || schema === null) return false;
-  const standard = (schema as Partial<StandardSchema>)['~standard'];
-  return typeof standard === 'object' && standard !== null && typeof standard.validate === 'function';
+  return reading('responseFormat.schema cannot be read', () => {
+    const standard = (schema as Partial<StandardSchema>)['~standard'];
+    return typeof standard === 'object' && standard !== null && typeof standard.validate === 'function';
+  });
 }
 
 /** The JSON Schema of what goes into the schema: the model writes its input. @throws InvalidArgumentError */

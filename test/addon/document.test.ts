@@ -205,7 +205,7 @@ describe('an abort', () => {
       [1, 2, 3, 4, 5, 6].filter((number) => !numbers(resume).includes(number)),
     );
     expect(again.at(-1)).toMatchObject({ done: 6, total: 6 });
-    for (const kept of resume) expect(second.pageResults).toContain(kept);
+    for (const kept of resume) expect(second.pageResults).toContainEqual(kept);
     const whole = await processor.processMultiPageDocument(pdf, 'extract', SHORT);
     expect(second.combinedContent).toBe(whole.combinedContent);
   });
@@ -249,11 +249,12 @@ describe('misuse', () => {
     [{ pages: 'x' }, /for pages/],
     [{ dpi: 1 }, /for dpi/],
     [{ fonts: 'x' }, /for fonts/],
+    [{ fonts: [''] }, /a path for fonts\[0\]/],
     [{ password: 1 }, /for password/],
     [{ signal: 1 }, /an AbortSignal for signal/],
     [{ onProgress: 1 }, /a function for onProgress/],
-    [{ resume: {} }, /an array of page results for resume/],
-    [{ resume: [null] }, /page results for resume/],
+    [{ resume: {} }, /an array of at most 1000000 items for resume/],
+    [{ resume: [null] }, /an object for a page of resume/],
     [{ resume: [{}] }, /for success of a page of resume/],
     [{ resume: [{ success: true, pageNumber: 0 }] }, /for pageNumber of a page of resume/],
     [{ resume: [{ success: true, pageNumber: 1 }] }, /for response of a page of resume/],
@@ -279,6 +280,34 @@ describe('misuse', () => {
 
   it('options of a PDF are checked for images too', async () => {
     await expect(processor.processMultiPageDocument([DEMO], 'extract', { dpi: 1 })).rejects.toThrow(/for dpi/);
+  });
+
+  it('a getter among the options that throws makes the batch reject', async () => {
+    const cause = new Error('mine');
+    const options = {
+      get pages(): never {
+        throw cause;
+      },
+    };
+    const batch = processor.processMultiPageDocument([DEMO], 'extract', options);
+    await expect(batch).rejects.toBeInstanceOf(InvalidArgumentError);
+    await expect(batch).rejects.toMatchObject({ cause });
+  });
+
+  it('options and images are read once, when it is called', async () => {
+    let reads = 0;
+    const images = [DEMO];
+    const options = {
+      ...SHORT,
+      get pages(): number {
+        reads++;
+        return 1;
+      },
+    };
+    const batch = processor.processMultiPageDocument(images, 'extract', options);
+    images.fill('/nowhere.png');
+    expect(await batch).toMatchObject({ success: true, totalPages: 1 });
+    expect(reads).toBe(1);
   });
 
   it('something else than a vision generator is refused', () => {

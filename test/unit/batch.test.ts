@@ -170,7 +170,7 @@ describe('misuse of a batch', () => {
 describe('a batch of generations', () => {
   const begin = (items: unknown, generate: (item: string) => Promise<object>, options?: unknown) =>
     generationBatch<string, BatchOptions, object>({
-      ...{ name: 'prompts', items: items as string[], options: options as BatchOptions, concurrency: 2 },
+      ...{ name: 'prompts', items: items as string[], options: options as BatchOptions, concurrency: () => 2 },
       check: () => {},
       generate,
     });
@@ -248,6 +248,18 @@ describe('a batch whose plan takes its time', () => {
     expect(signals[0]).toMatchObject({ aborted: true, reason: 'never mind' });
     expect(run).not.toHaveBeenCalled();
     expect(close).toHaveBeenCalledOnce();
+  });
+
+  it('closes it too when the work that was planned is of a wrong kind, or its results cannot be collected', async () => {
+    const close = vi.fn();
+    const work = { total: 1, concurrency: 1, run: async () => 'item', collect: (items: string[]) => items, close };
+    const collect = () => {
+      throw new OutOfMemoryError('too many');
+    };
+    await expect(new Batch(() => ({ ...work, concurrency: 0 }))).rejects.toBeInstanceOf(InvalidArgumentError);
+    expect(close).toHaveBeenCalledTimes(1);
+    await expect(new Batch(async () => ({ ...work, collect }))).rejects.toThrow('too many');
+    expect(close).toHaveBeenCalledTimes(2);
   });
 
   it('rejects with what the plan throws', async () => {

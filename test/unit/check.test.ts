@@ -25,6 +25,13 @@ describe('a check names what it expected, where, and what it got', () => {
     [() => check.checkOneOf('a', 'z', ['x', 'y']), 'Expected one of "x", "y" for a but received "z"'],
     [() => check.checkFunction('a', [1]), 'Expected a function for a but received an array of 1'],
     [() => check.checkSignal('a', new Map()), 'Expected an AbortSignal for a but received a Map'],
+    [() => check.checkPath('a', 'b\0c'), 'Expected a path for a but received "b\\u0000c"'],
+    [
+      () => check.checkArray('a', [1, 2, 3], 2),
+      'Expected an array of at most 2 items for a but received an array of 3',
+    ],
+    [() => check.checkInstance('a', {}, Config, 'a Config'), 'Expected a Config for a but received an object'],
+    [() => check.checkCallback('a', 5), 'Expected a function for a but received 5'],
     [() => check.checkOptions('options', 'x' as never, []), 'Expected an object for options but received "x"'],
     [() => check.checkOptions('options', { b: 1 }, ['a']), 'Unknown option "b" in options: known are a'],
   ];
@@ -36,6 +43,62 @@ describe('a check names what it expected, where, and what it got', () => {
   it('shows any value in a short line', () => {
     const values = ['x'.repeat(500), -0, 1n, Symbol('s'), () => 1, Object.create(null), new Date(), undefined];
     for (const value of values) expect(check.show(value)).toMatch(/^.{1,90}$/);
+  });
+});
+
+describe('values that throw when they are read', () => {
+  const mine = new Error('mine');
+  const fail = () => {
+    throw mine;
+  };
+  const hostile = new Proxy({}, { getPrototypeOf: fail, ownKeys: fail, get: fail });
+  const { proxy: revoked, revoke } = Proxy.revocable<object>({}, {});
+  revoke();
+
+  it('can be shown', () => {
+    for (const value of [hostile, revoked]) expect(check.show(value)).toBe('an object that cannot be read');
+  });
+
+  it('are no instances', () => {
+    expect(check.isInstance(hostile, Config)).toBe(false);
+    expect(() => check.checkSignal('signal', revoked)).toThrow(InvalidArgumentError);
+  });
+
+  it('are refused as options and arrays, with what they threw as the cause', () => {
+    const getter = Object.defineProperty({}, 'a', { get: fail, enumerable: true });
+    const items = Object.defineProperty([], 0, { get: fail, enumerable: true });
+    for (const call of [
+      () => check.checkOptions('options', getter, ['a']),
+      () => check.checkOptions('options', hostile, ['a']),
+      () => check.checkArray('items', items, 5),
+    ]) {
+      expect(call).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', cause: mine }));
+    }
+  });
+
+  it('keep a typed error as it is', () => {
+    const typed = new ModelNotFoundError('x');
+    const read = () => {
+      throw typed;
+    };
+    expect(() => check.reading('x', read)).toThrow(typed);
+  });
+});
+
+describe('options', () => {
+  it('are copied, each read once', () => {
+    let reads = 0;
+    const options = {
+      get topK() {
+        return ++reads;
+      },
+    };
+    const { topK } = check.checkOptions('options', options, ['topK']);
+    expect([topK, reads]).toEqual([1, 1]);
+  });
+
+  it('count where they are their own, not where they are inherited', () => {
+    expect(check.checkOptions('options', Object.create({ topK: 5 }) as { topK?: number }, ['topK'])).toEqual({});
   });
 });
 

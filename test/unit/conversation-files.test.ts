@@ -172,7 +172,7 @@ describe('writing', () => {
     ['an ending from a prototype', () => begin().exportConversation(unused('.constructor')), InvalidArgumentError],
     ['an empty name', () => begin().exportConversation(''), InvalidArgumentError],
     ['a name that is no text', () => begin().exportConversation(5 as never), InvalidArgumentError],
-    ['a zero byte in the name', () => begin().exportConversation(`${folder}/a\0.json`), IoError],
+    ['a zero byte in the name', () => begin().exportConversation(`${folder}/a\0.json`), InvalidArgumentError],
     ['a folder in place of the file', () => begin().exportConversation(aFolder()), IoError],
     [
       'images of a wrong kind',

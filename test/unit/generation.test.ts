@@ -15,10 +15,11 @@ const PARAMETERS = {
 const words = (count: number) => Array.from({ length: count }, (_, i) => `${i} `);
 
 /** A generation on the scripted engine (a mock, so that every piece of credit can be counted). */
-function begin(pieces: string[], options: GenerationOptions & { maxTokens?: number } = {}) {
+function begin(pieces: string[], given: GenerationOptions & { maxTokens?: number } = {}) {
+  const { maxTokens = PARAMETERS.maxTokens, ...options } = given;
   const { engine, native } = scriptedEngine(pieces);
   const model = { engine, info: { contextSize: 64 } } as unknown as LoadedModel;
-  const parameters = { ...PARAMETERS, maxTokens: options.maxTokens ?? PARAMETERS.maxTokens };
+  const parameters = { ...PARAMETERS, maxTokens };
   const job = { prompt: [{ special: '<|x|>' }, { text: 'hi' }], images: [], parameters, start: performance.now() };
   const generation = new Generation<GenerationResult>((control) => runGeneration(model, job, control), options);
   return { generation, native, engine };

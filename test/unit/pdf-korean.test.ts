@@ -114,9 +114,9 @@ describe('the option fonts', () => {
     [['/nowhere/font.ttf'], /names \/nowhere\/font\.ttf, which cannot be read/],
     [[import.meta.filename], /is not a font: pass TTF, OTF, TTC or WOFF2/],
     [[import.meta.dirname], /holds no font/],
-    ['font.ttf', /Expected an array of paths for fonts/],
-    [[''], /Expected an array of paths for fonts/],
-    [['a\0b'], /Expected an array of paths for fonts/],
+    ['font.ttf', /Expected an array of at most 200 items for fonts/],
+    [[''], /Expected a path for fonts\[0\]/],
+    [['a\0b'], /Expected a path for fonts\[0\]/],
   ])('refuses %j', async (fonts, message) => {
     await expect(render(pdf, { fonts: fonts as string[] })).rejects.toMatchObject({
       code: 'ERR_INVALID_OPTION',

@@ -75,7 +75,7 @@ async function answerAll(
   const { manager } = loaded;
   const text = new TextGenerator(manager);
   const batch = generationBatch({
-    ...{ name: 'tasks', items: tasks, concurrency: batchWidth({ manager, config: manager.config }) },
+    ...{ name: 'tasks', items: tasks, concurrency: () => batchWidth({ manager, config: manager.config }) },
     options: { signal, onProgress: ({ done }) => bar.update(done) },
     check: () => {}, // readTasks has
     generate: ({ given, image, question, sampling }, each): PromiseLike<GenerationResult> =>
