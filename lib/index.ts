@@ -5,6 +5,7 @@ export {
   type BatchFailure,
   type BatchItem,
   type BatchOptions,
+  type BatchPlan,
   type BatchProgress,
   type BatchWork,
 } from './batch.js';
