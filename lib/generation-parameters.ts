@@ -112,21 +112,27 @@ export function beginGeneration<O extends GenerationOptions, R>(
   }
 }
 
-export const GENERATE_KEYS = [
-  ...['maxTokens', 'temperature', 'doSample', 'topP', 'topK', 'minP', 'repetitionPenalty', 'frequencyPenalty'],
-  ...[
-    'presencePenalty',
-    'seed',
-    'stop',
-    'logitBias',
-    'logprobs',
-    'signal',
-    'onToken',
-    'timeout',
-    'systemMessage',
-    'dateString',
-    'responseFormat',
-  ],
+/** Names of the options, those of the stream and of the format included. */
+export const GENERATE_KEYS: readonly (keyof GenerateOptions)[] = [
+  'maxTokens',
+  'temperature',
+  'doSample',
+  'topP',
+  'topK',
+  'minP',
+  'repetitionPenalty',
+  'frequencyPenalty',
+  'presencePenalty',
+  'seed',
+  'stop',
+  'logitBias',
+  'logprobs',
+  'signal',
+  'onToken',
+  'timeout',
+  'systemMessage',
+  'dateString',
+  'responseFormat',
 ];
 
 /** What the items of a batch share. */
