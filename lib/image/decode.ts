@@ -191,10 +191,10 @@ function translate(cause: unknown, limits: ImageLimits): BllossomError {
       { cause },
     );
   }
+  // libvips collects its words for all threads in one place: beside others an image may be told of another's fault.
+  const reason = /^Input /.test(message) ? `: ${message}` : '';
   return new ImageDecodeError(
-    `The image is damaged and cannot be decoded: ${message}. Pass a whole file (${SUPPORTED_FORMATS}).`,
-    {
-      cause,
-    },
+    `The image is damaged and cannot be decoded${reason}. Pass a whole file (${SUPPORTED_FORMATS}).`,
+    { cause },
   );
 }
