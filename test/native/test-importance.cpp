@@ -142,9 +142,9 @@ std::vector<float> tensor_values(const gguf_file & file, const std::string & nam
 
 void the_first_layer_has_the_sums_of_its_normed_embeddings() {
     loaded c;
-    const auto request              = text_request("what the first layer sees");
-    const std::vector<int32_t> ids  = c.settled(c.evaluate(request)).result->tokens;
-    const importance sums           = importance_of(c, {request});
+    const auto request             = text_request("what the first layer sees");
+    const std::vector<int32_t> ids = c.settled(c.evaluate(request)).result->tokens;
+    const importance sums          = importance_of(c, {request});
     const gguf_file file(tiny_path());
     const std::vector<float> embd   = tensor_values(file, "token_embd.weight");
     const std::vector<float> weight = tensor_values(file, "blk.0.attn_norm.weight");
@@ -177,8 +177,7 @@ void projector_and_cross_layers_have_the_sums_of_what_an_evaluation_shows() {
         const auto n_real      = size_t(n_tiles * n_pos);
         const auto & projector = sums.weights.at("mm.0.weight");
         CHECK(projector.n_rows == int64_t(n_real));
-        CHECK(close_to(projector.squares,
-                       square_columns(seen->vision_features[0], projector.squares.size(), n_real)));
+        CHECK(close_to(projector.squares, square_columns(seen->vision_features[0], projector.squares.size(), n_real)));
         const auto & keys = sums.weights.at("blk.1.cross_attn_k_proj.weight");
         CHECK(keys.n_rows == int64_t(n_real));
         CHECK(close_to(keys.squares, square_columns(seen->cross_states[0], keys.squares.size(), n_real)));
@@ -356,7 +355,8 @@ void files_that_are_no_importance_matrix_of_this_model_are_refused() {
 void a_collection_has_a_beginning_and_an_end() {
     const importance_target target{dir.file("none.gguf"), {"x"}, 1};
     client none;
-    CHECK(none.code(none.begin_importance()) == "ERR_NOT_LOADED" && none.code(none.end_importance()) == "ERR_NOT_LOADED");
+    CHECK(none.code(none.begin_importance()) == "ERR_NOT_LOADED" &&
+          none.code(none.end_importance()) == "ERR_NOT_LOADED");
 
     loaded c;
     CHECK(c.code(c.collect(text_request("a"))) == "ERR_INVALID_OPTION");
