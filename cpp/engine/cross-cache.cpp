@@ -10,8 +10,8 @@ namespace bllossom {
 static constexpr int64_t slot_padding = 256; // flash attention kernels want aligned key counts
 
 cross_cache::cross_cache(const hparams & hp, ggml_type type, int32_t n_slots)
-    : n_slots_(n_slots), slot_cells_((hp.vision.n_rows() + slot_padding - 1) / slot_padding * slot_padding), k_(size_t(hp.text.n_layer)),
-      v_(size_t(hp.text.n_layer)) {
+    : n_slots_(n_slots), slot_cells_((hp.vision.n_rows() + slot_padding - 1) / slot_padding * slot_padding),
+      k_(size_t(hp.text.n_layer)), v_(size_t(hp.text.n_layer)) {
     ctx_.reset(ggml_init({size_t(2 * hp.text.n_layer + 1) * ggml_tensor_overhead(), nullptr, true}));
     for (int32_t il = 0; il < hp.text.n_layer; il++) {
         if (hp.text.is_cross[size_t(il)]) {
