@@ -49,6 +49,7 @@ let reconfigure: (manager: ModelManager, config: Config) => boolean;
  * | `unloadModel`             | nothing to do        | ends the loading | unloads   | ends the generations | joins            |
  * | `clearMemory`             | nothing to do        | nothing to do    | clears    | clears what is idle  | nothing to do    |
  * | `healthCheck`             | false                | false            | true      | true, beside them    | false            |
+ * | `planMemory`              | plans                | plans            | plans     | plans                | plans            |
  * | `getModelInfo().status`   | "not_loaded"         | "not_loaded"     | "loaded"  | "loaded"             | "not_loaded"     |
  * | `model`, `processor`, `device` | null            | null             | there     | there                | null             |
  * | `requireModel`, generators, documents | `ModelNotLoadedError` | `ModelNotLoadedError` | answer | answer, computed together | `ModelNotLoadedError` |
