@@ -93,6 +93,12 @@ export type { DecodeOptions, ImageSource } from './image/decode.js';
 export type { ImageLimits } from './image/limits.js';
 export type { PreparedImage } from './image/prepare.js';
 export type { EncodedSource, UrlFetcher } from './image/source.js';
+export {
+  collectImportance,
+  type ImportanceOptions,
+  type ImportanceProgress,
+  type ImportanceReport,
+} from './importance/collect.js';
 export { type GgufReport, inspectGguf, type MemoryPlan } from './inspect.js';
 export type { ModelArchitecture, ModelInfo } from './model-info.js';
 export {

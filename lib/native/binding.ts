@@ -212,12 +212,21 @@ export type NativeEvent =
   | { kind: 'ok'; id: number }
   | { kind: 'error'; id: number; code: string; message: string };
 
-/** A teacher-forced run for tests and measurements. */
+/** A teacher-forced run for tests, measurements and importance matrices. */
 export interface NativeEvaluateRequest {
   prompt: NativePromptPart[];
   images: NativeImage[];
   /** Rows per graph; 0: the batch size. */
   chunk: number;
+}
+
+/** Where an importance matrix goes, and what it says of itself. */
+export interface NativeImportanceTarget {
+  path: string;
+  /** What it was collected from; those of an older file stay. */
+  datasets: string[];
+  /** Tokens in one chunk of text. */
+  chunkSize: number;
 }
 
 export interface NativeEvaluation {
@@ -236,7 +245,15 @@ export interface NativeEngine {
   unload(id: number): void;
   generate(id: number, request: NativeRequest): void;
   evaluate(id: number, request: NativeEvaluateRequest): void;
-  /** Cancels a load, a generation or an evaluation; it settles with ERR_CANCELLED unless it already has. */
+  /** Begins an importance matrix of the loaded model, with the sums of an older file unless `from` is null. */
+  beginImportance(id: number, from: string | null): void;
+  /** Adds the inputs that a prompt brings to the weights: all of them or, when it fails, none. */
+  collect(id: number, request: NativeEvaluateRequest): void;
+  /** Writes what was collected so far; the collection stays open. */
+  writeImportance(id: number, target: NativeImportanceTarget): void;
+  /** Forgets what was collected; harmless when nothing was begun. */
+  endImportance(id: number): void;
+  /** Cancels a load, a generation, an evaluation or a collect; it settles with ERR_CANCELLED unless it already has. */
   cancel(id: number): void;
   grant(id: number, pieces: number): void;
   /** Frees cached image states. */

@@ -172,6 +172,19 @@ export const EN = {
   convertThreads: 'threads that convert; 0: all',
   convertDone: '{file}: {parameters} parameters, {types}, {seconds} s',
 
+  // imatrix
+  imatrix: 'collect an importance matrix from texts and pictures, for convert --imatrix',
+  imatrixModel: 'GGUF file, as exact as it fits: BF16 or Q8_0',
+  imatrixText: 'UTF-8 text files',
+  imatrixImages: 'pictures, or folders of them; a text file beside one, a.txt for a.png, is its answer',
+  imatrixOutput: 'file to write; it appears when it is complete',
+  imatrixFrom: 'an older file, whose sums are added to',
+  imatrixPrompt: 'what is asked about every picture (default: to describe it, in Korean)',
+  imatrixChunk: 'tokens that are read as one text',
+  imatrixMaxChunks: 'chunks of text at most (default: all)',
+  imatrixNothing: 'There is nothing to collect from: give --text, --images or both',
+  imatrixDone: '{file}: {chunks} chunks of text and {images} pictures, {tokens} tokens, {seconds} s',
+
   // inspect
   inspect: 'show what a GGUF file holds and the memory it needs',
   inspectFile: 'GGUF file',
@@ -187,6 +200,7 @@ export const EN = {
 
   // progress, timings, failures
   converting: 'converting',
+  collecting: 'collecting',
   loading: 'loading',
   answering: 'answering',
   reading: 'reading',
