@@ -43,7 +43,7 @@ const MODELS: { preset: Preset; types: ConversionType[]; weighted: ConversionTyp
   },
   {
     preset: preset('rows that are not whole blocks', {
-      ...{ width: 320, inner: 272, heads: 5, kvHeads: 1, crossLayers: [3], layers: 9 },
+      ...{ width: 320, inner: 272, heads: 5, kvHeads: 1, crossLayers: [1], layers: 3 },
     }),
     types: UNWEIGHTED,
     weighted: ['Q5_0', 'Q4_1', 'IQ4_NL'],
