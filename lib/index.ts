@@ -43,6 +43,7 @@ export {
   type ConversionOptions,
   type ConversionProgress,
   type ConversionReport,
+  type ConvertedTensor,
   convertCheckpoint,
 } from './convert/convert.js';
 export type { CheckpointFiles, RandomAccessFile } from './convert/tensor-source.js';

@@ -169,7 +169,16 @@ export const EN = {
   convertOutput: 'GGUF file to write; it appears when it is complete',
   convertType: 'how the weights are stored',
   convertIntermediates: 'vision states that the indices in config.json mean, those entering or leaving their layers',
+  convertImatrix: 'importance matrix (GGUF); the types from Q6_K down lose less with it',
   convertThreads: 'threads that convert; 0: all',
+  convertVerbose: 'a row per tensor: shape, types and relative error',
+  convertTensor: 'tensor',
+  convertShape: 'shape',
+  convertTypes: 'types',
+  convertError: 'relative error',
+  convertNoImatrix:
+    '{count} tensors are stored in three bits or fewer without importance weights, first {first}: --imatrix would make them better',
+  convertUnweighted: 'the importance matrix does not know {count} of the tensors that it could serve, first {first}',
   convertDone: '{file}: {parameters} parameters, {types}, {seconds} s',
 
   // imatrix

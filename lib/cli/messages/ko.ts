@@ -172,7 +172,16 @@ export const KO: Record<MessageKey, string> = {
   convertType: '가중치 저장 형식',
   convertIntermediates:
     'config.json의 중간 층 번호가 뜻하는 상태: 층에 들어가는(entering) 또는 층에서 나오는(leaving) 상태',
+  convertImatrix: '중요도 행렬(GGUF); Q6_K 이하 형식의 손실이 줄어듭니다',
   convertThreads: '변환 스레드 수; 0: 모두',
+  convertVerbose: '텐서마다 한 줄씩 모양, 형식, 상대 오차를 보여 줍니다',
+  convertTensor: '텐서',
+  convertShape: '모양',
+  convertTypes: '형식',
+  convertError: '상대 오차',
+  convertNoImatrix:
+    '텐서 {count}개({first} 등)를 중요도 없이 3비트 이하로 저장했습니다. --imatrix를 주면 더 나아집니다',
+  convertUnweighted: '중요도 행렬을 쓸 수 있는 텐서 가운데 {count}개({first} 등)가 행렬에 없습니다',
   convertDone: '{file}: 파라미터 {parameters}개, {types}, {seconds}초',
 
   // imatrix
