@@ -183,6 +183,8 @@ export const EN = {
   inspectWeights: 'weights',
   inspectSelfCache: 'self cache, {count} tokens',
   inspectCrossCache: 'cross cache, one image',
+  inspectScratch: 'scratch',
+  inspectTotal: 'in all, 8,192 tokens and 4 images',
   inspectMetadata: 'metadata',
 
   // progress, timings, failures

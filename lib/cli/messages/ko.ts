@@ -186,6 +186,8 @@ export const KO: Record<MessageKey, string> = {
   inspectWeights: '가중치',
   inspectSelfCache: '셀프 캐시, 토큰 {count}개',
   inspectCrossCache: '교차 캐시, 이미지 한 장',
+  inspectScratch: '임시 메모리',
+  inspectTotal: '모두, 토큰 8,192개와 이미지 4장',
   inspectMetadata: '메타데이터',
 
   // progress, timings, failures
