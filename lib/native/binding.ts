@@ -251,11 +251,18 @@ export interface NativeEngine {
 
 /** Writes one GGUF file: to `<path>.tmp`, fsynced and renamed by `finish`. Methods must not overlap. */
 export interface NativeGgufWriter {
-  /** Converts and appends the next tensor of the plan. `bytes` may be any part: call repeatedly until the tensor is complete (whole rows). */
-  write(bytes: Uint8Array, sourceType: 'F32' | 'F16' | 'BF16'): Promise<void>;
+  /**
+   * Converts the next whole rows of tensor number `tensor` of the plan: tensors in any order, the rows of one in theirs.
+   * A failure ends the writer.
+   */
+  write(tensor: number, bytes: Uint8Array, sourceType: 'F32' | 'F16' | 'BF16'): Promise<void>;
+  /** Resolves when all that was written is on the disk. */
+  sync(): Promise<void>;
   finish(): Promise<void>;
   /** Removes the temporary file; harmless after `finish`. */
   abort(): void;
+  /** Closes and leaves the temporary file; harmless after `finish`. */
+  close(): void;
 }
 
 export interface NativeMetadataEntry {
@@ -269,6 +276,16 @@ export interface NativeTensorPlan {
   /** Type in the file. */
   type: string;
   ne: number[];
+}
+
+export interface NativeGgufWriterOptions {
+  /** For the conversions; 0: all of the machine. */
+  threads: number;
+  /**
+   * Makes a temporary file that only `abort` removes, to be resumed after a failure or the end of the process: rows of
+   * each tensor that it holds already. All 0 begins it.
+   */
+  resume?: number[];
 }
 
 export interface NativeBinding {
@@ -290,6 +307,6 @@ export interface NativeBinding {
     path: string,
     metadata: NativeMetadataEntry[],
     tensors: NativeTensorPlan[],
-    threads: number,
+    options: NativeGgufWriterOptions,
   ) => NativeGgufWriter;
 }
