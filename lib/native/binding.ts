@@ -292,6 +292,8 @@ export interface NativeBinding {
   systemInfo(): NativeSystemInfo;
   errorCodes(): string[];
   readGguf(path: string): Promise<NativeGgufInfo>;
+  /** What a load with these options will take; no memory for weights or caches is taken. Not in it: the vocabulary. */
+  planMemory(options: NativeLoadOptions): Promise<NativeMemory>;
   /** Pillow's bilinear resize, then pad to rows x cols tiles. `rgb`: [height][width][3]. Returns [rows*cols][tile][tile][3]. */
   tileImage(
     rgb: Uint8Array,

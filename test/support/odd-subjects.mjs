@@ -83,6 +83,7 @@ export function subjects({ api, files, manager, loadedManager }) {
     getModelManager: { args: () => [new Config()], call: (...given) => api.getModelManager(...given) },
     'ModelManager#requireModel': method(manager, 'requireModel'),
     'ModelManager#getModelInfo': method(manager, 'getModelInfo'),
+    'ModelManager#planMemory': method(manager, 'planMemory'),
     'ModelManager#healthCheck': method(manager, 'healthCheck'),
     'ModelManager#clearMemory': method(manager, 'clearMemory'),
     'ModelManager#[Symbol.asyncDispose]': {
