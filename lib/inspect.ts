@@ -1,6 +1,6 @@
 import { checkPath } from './check.js';
 import { ModelFormatError, toBllossomError } from './errors.js';
-import { type MemoryPlan, planMemory } from './memory-plan.js';
+import { estimateMemory, type MemoryPlan } from './memory-plan.js';
 import type { MetadataValue, NativeGgufInfo, NativeTensorInfo } from './native/binding.js';
 import { loadNative } from './native/load.js';
 
@@ -80,7 +80,7 @@ function memoryOf(path: string, { metadata, arrayLengths, tensors }: NativeGgufI
     return arrayLengths[`mllama.${key}`] ?? value.length;
   };
   const weights = tensors.reduce((sum, { bytes }) => sum + bytes, 0);
-  return planMemory(weights, {
+  return estimateMemory(weights, {
     text: {
       crossLayerCount: count('attention.cross_attention_layers'),
       blockCount: number('block_count'),

@@ -4,7 +4,7 @@ import { readHyperParameters } from '../../dist/convert/hyper-parameters.js';
 import { JsonReader } from '../../dist/convert/json.js';
 import { planTensors } from '../../dist/convert/plan.js';
 import { CONVERSION_TYPES } from '../../dist/convert/types.js';
-import { planMemory } from '../../dist/memory-plan.js';
+import { estimateMemory } from '../../dist/memory-plan.js';
 import { configOf, tensorsOf } from './checkpoint.mjs';
 
 /** Elements and bytes of ggml's blocks. */
@@ -41,7 +41,7 @@ function hyperParametersOf(architecture) {
 function sizeOf(plan, { text, vision }) {
   const tensors = plan.map(bytesOf);
   const padded = tensors.map((bytes) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
-  const { total } = planMemory(sum(tensors), {
+  const { total } = estimateMemory(sum(tensors), {
     text: { ...text, crossLayerCount: text.crossLayers.length },
     vision: { ...vision, intermediateCount: vision.intermediateLayers.length },
   });
