@@ -3,7 +3,6 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { checkPath, fail } from '../check.js';
-import { CONVERSION_TYPES } from '../convert/types.js';
 import { type BllossomError, IoError, ModelFormatError, toBllossomError } from '../errors.js';
 import { fileInCache, fileName, forgetRecord, readRecord } from './cache.js';
 import type { ModelRecord } from './record.js';
@@ -87,10 +86,13 @@ async function recordOf(file: string, bytes: number): Promise<Pick<InstalledMode
   }
 }
 
+/** How files name the types of llama.cpp, also those that the converter does not make. */
+const TYPE = /[.-]((?:I?Q|TQ)\d\w*|BF16|F16|F32)$/;
+
 /** "owner--name.Q4_K_M.gguf", "owner--name-Q4_K_M.gguf" or "name.gguf". */
 export function nameAndType(file: string): Pick<InstalledModel, 'name' | 'type'> {
   const base = file.replace(/\.gguf$/, '');
-  const type = CONVERSION_TYPES.find((type) => base.endsWith(`.${type}`) || base.endsWith(`-${type}`));
+  const type = TYPE.exec(base)?.[1];
   const name = type === undefined ? base : base.slice(0, -type.length - 1);
   const parts = name.split('--');
   return { name: parts.length === 2 ? parts.join('/') : name, type };

@@ -129,6 +129,7 @@ describe('the list', () => {
     await writeRecord(put(AICA_FILE), record());
     put('a--b-Q8_0.gguf');
     put('demo.gguf');
+    put('c--d.IQ2_XXS.gguf');
     await writeRecord(put('a--shrunk.F16.gguf', 'mod'), record());
     writeFileSync(`${put('a--damaged.F16.gguf')}.json`, '{');
     expect(await facts()).toEqual([
@@ -136,6 +137,7 @@ describe('the list', () => {
       ['a/b', 'Q8_0', 5, undefined, undefined],
       ['a/damaged', 'F16', 5, undefined, 'ERR_MODEL_FORMAT'],
       ['a/shrunk', 'F16', 3, record().created, 'ERR_MODEL_FORMAT'],
+      ['c/d', 'IQ2_XXS', 5, undefined, undefined],
       ['demo', undefined, 5, undefined, undefined],
     ]);
   });
@@ -199,8 +201,9 @@ describe('unfinished downloads', () => {
   beforeEach(() => {
     mkdirSync(join(cache, '.downloads', 'a--b.Q8_0'), { recursive: true });
     put('.downloads/a--b.Q8_0/part', 'x'.repeat(1000));
-    put(`.downloads/${AICA_FILE}.tmp`, 'x'.repeat(10));
-    put(`.downloads/${AICA_FILE}.state.json`, 'x'.repeat(5));
+    mkdirSync(join(cache, '.downloads', AICA_FILE.slice(0, -5)));
+    put(`.downloads/${AICA_FILE.slice(0, -5)}/model.gguf.tmp`, 'x'.repeat(15));
+    put(`.downloads/${AICA_FILE}.lock`, 'of a process');
   });
 
   it('are told by name and type, with their bytes', async () => {
@@ -213,11 +216,11 @@ describe('unfinished downloads', () => {
     expect(await listDownloads(cache, { name: 'aica-5b', type: 'Q8_0' })).toEqual([]);
   });
 
-  it('are removed with all their files, and with nothing that links lead to', async () => {
+  it('are removed with all their files, but no lock, and nothing that links lead to', async () => {
     writeFileSync(join(scratch, 'outside'), 'x');
     symlinkSync(join(scratch, 'outside'), join(cache, '.downloads', 'a--b.Q8_0', 'link'));
     for (const download of await listDownloads(cache)) await removeDownload(download);
-    expect(readdirSync(join(cache, '.downloads'))).toEqual([]);
+    expect(readdirSync(join(cache, '.downloads'))).toEqual([`${AICA_FILE}.lock`]);
     expect(readFileSync(join(scratch, 'outside'), 'utf8')).toBe('x');
   });
 
