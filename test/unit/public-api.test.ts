@@ -63,6 +63,7 @@ const CLASSES: Record<string, Members> = {
 const FUNCTIONS = [
   ...['convertCheckpoint', 'getModelManager', 'inspectGguf', 'monitorPerformance', 'retry', 'safeGenerate'],
   ...['compileResponseFormat', 'setupEnvironment', 'withModel'],
+  ...['knownModels', 'listModels', 'removeModel', 'resolveModel', 'verifyModel'],
 ];
 
 const ERRORS: Record<string, string> = {
