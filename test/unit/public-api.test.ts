@@ -71,6 +71,7 @@ const FUNCTIONS = [
     'safeGenerate',
   ],
   ...['compileResponseFormat', 'setupEnvironment', 'withModel'],
+  ...['knownModels', 'listModels', 'removeModel', 'resolveModel', 'verifyModel'],
 ];
 
 const ERRORS: Record<string, string> = {
