@@ -28,7 +28,9 @@ export function sizesOf(architecture) {
   return {
     parameters: download / 2,
     download,
-    sizes: Object.fromEntries(CONVERSION_TYPES.map((type) => [type, sizeOf(planTensors(tensors, hp, type), hp)])),
+    sizes: Object.fromEntries(
+      CONVERSION_TYPES.map((type) => [type, sizeOf(planTensors(tensors, hp, { type, weighted: false }), hp)]),
+    ),
   };
 }
 
