@@ -17,7 +17,7 @@ import { InvalidArgumentError } from './errors.js';
 import { likelyMeant } from './misspelling.js';
 
 export interface ModelSection {
-  /** Name on the hub; looked for in `paths.cacheDir`. */
+  /** Id on the hub, or an alias of the registry ("aica-5b"); looked for in `paths.cacheDir`. */
   name: string;
   /** A GGUF file; goes before `name`. */
   path: string | null;

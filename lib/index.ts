@@ -43,6 +43,7 @@ export {
   type ConversionOptions,
   type ConversionProgress,
   type ConversionReport,
+  type ConvertedTensor,
   convertCheckpoint,
 } from './convert/convert.js';
 export type { CheckpointFiles, RandomAccessFile } from './convert/tensor-source.js';
@@ -99,7 +100,8 @@ export {
   type ImportanceProgress,
   type ImportanceReport,
 } from './importance/collect.js';
-export { type GgufReport, inspectGguf, type MemoryPlan } from './inspect.js';
+export { type GgufReport, inspectGguf } from './inspect.js';
+export type { MemoryPlan } from './memory-plan.js';
 export type { ModelArchitecture, ModelInfo } from './model-info.js';
 export {
   getModelManager,
@@ -107,6 +109,18 @@ export {
   type LoadModelOptions,
   ModelManager,
 } from './model-manager.js';
+export { type InstalledModel, listModels, type ModelFilter, removeModel } from './models/installed.js';
+export type { ModelRecord, ModelSource } from './models/record.js';
+export {
+  type ExpectedArchitecture,
+  type KnownModel,
+  knownModels,
+  type Licence,
+  type ModelSize,
+  type ResolvedModel,
+  resolveModel,
+} from './models/registry.js';
+export { type VerifiedModel, type VerifyOptions, verifyModel } from './models/verify.js';
 export {
   type MonitoredResult,
   monitorPerformance,

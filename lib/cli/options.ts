@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError as InvalidCliArgument, Option } from
 import { checkString } from '../check.js';
 import { SCHEMA, type SectionName } from '../config-schema.js';
 import { checkSeed, checkStop } from '../generation-parameters.js';
-import { Config, type SamplingOptions } from '../index.js';
+import { Config, resolveModel, type SamplingOptions } from '../index.js';
 import { message } from './messages.js';
 
 export interface ModelOptions {
@@ -40,7 +40,9 @@ export function collect(text: string, before: string[] = []): string[] {
 
 export function withModelOptions(command: Command): Command {
   command.optionsGroup(message('modelTitle'));
-  return withDeviceOptions(command.addOption(new Option('-m, --model <file>', message('model')).env('BLLOSSOM_MODEL')));
+  return withDeviceOptions(
+    command.addOption(new Option('-m, --model <model>', message('model')).env('BLLOSSOM_MODEL')),
+  );
 }
 
 /** How a model is loaded, for a command that takes the model as its argument. */
@@ -98,7 +100,21 @@ export function configure(options: ModelOptions): Config {
     const value = Reflect.get(options, name);
     if (value !== undefined) Reflect.set(config[section], key, checkField(section, key, flag(name), value));
   }
+  if (options.model !== undefined && isModelName(options.model)) {
+    Object.assign(config.model, { name: options.model, path: null });
+  }
   return config;
+}
+
+/** Whether `--model` gives an alias or an id of the hub. A file goes before: it may be called like one. */
+function isModelName(model: string): boolean {
+  if (existsSync(model) || model.toLowerCase().endsWith('.gguf')) return false;
+  try {
+    resolveModel(model);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

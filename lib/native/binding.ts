@@ -33,6 +33,8 @@ export interface NativeTensorInfo {
   type: string;
   /** ggml order, fastest dimension first. */
   ne: number[];
+  /** Of its first byte, from the start of the file. */
+  offset: number;
   bytes: number;
 }
 
@@ -272,7 +274,7 @@ export interface NativeGgufWriter {
    * Converts the next whole rows of tensor number `tensor` of the plan: tensors in any order, the rows of one in theirs.
    * A failure ends the writer.
    */
-  write(tensor: number, bytes: Uint8Array, sourceType: 'F32' | 'F16' | 'BF16'): Promise<void>;
+  write(tensor: number, bytes: Uint8Array, sourceType: 'F32' | 'F16' | 'BF16'): Promise<NativeConversionLoss>;
   /** Resolves when all that was written is on the disk. */
   sync(): Promise<void>;
   finish(): Promise<void>;
@@ -293,6 +295,16 @@ export interface NativeTensorPlan {
   /** Type in the file. */
   type: string;
   ne: number[];
+  /** [ne[0]], finite and not negative: what an error in each column costs, for the quantizer. */
+  importance?: Float32Array | undefined;
+}
+
+/** Of the rows that were written: sums of squares over their elements. */
+export interface NativeConversionLoss {
+  /** Of what is stored against the source. */
+  squaredError: number;
+  /** Of the source. */
+  squaredSum: number;
 }
 
 export interface NativeGgufWriterOptions {
@@ -309,6 +321,8 @@ export interface NativeBinding {
   systemInfo(): NativeSystemInfo;
   errorCodes(): string[];
   readGguf(path: string): Promise<NativeGgufInfo>;
+  /** What a load with these options will take; no memory for weights or caches is taken. Not in it: the vocabulary. */
+  planMemory(options: NativeLoadOptions): Promise<NativeMemory>;
   /** Pillow's bilinear resize, then pad to rows x cols tiles. `rgb`: [height][width][3]. Returns [rows*cols][tile][tile][3]. */
   tileImage(
     rgb: Uint8Array,

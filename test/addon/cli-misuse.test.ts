@@ -60,7 +60,7 @@ describe('bad input gives one clear line, a failing exit code and no stack trace
     ['a batch without a model', () => ['batch', 'prompts.txt', ...NONE], /none\.gguf/],
     ['an unknown option', () => ['text', 'x', '--modle', model], /unknown option '--modle'.*--model/],
     ['an unknown command', () => ['txt', 'x'], /unknown command 'txt'.*text/],
-    ['an option without its value', () => ['text', 'x', '--model'], /'-m, --model <file>' argument missing/],
+    ['an option without its value', () => ['text', 'x', '--model'], /'-m, --model <model>' argument missing/],
     ['a number that is none', () => ['text', 'x', '--seed', 'abc', ...NONE], /--seed.*abc.*Not a number/],
     ['a seed out of range', () => ['text', 'x', '--seed', '-1', ...NONE], /for --seed but received -1/],
     ['a seed that is no integer', () => ['text', 'x', '--seed', '1.5', ...NONE], /an integer.* for --seed/],

@@ -83,6 +83,7 @@ export function subjects({ api, files, manager, loadedManager }) {
     getModelManager: { args: () => [new Config()], call: (...given) => api.getModelManager(...given) },
     'ModelManager#requireModel': method(manager, 'requireModel'),
     'ModelManager#getModelInfo': method(manager, 'getModelInfo'),
+    'ModelManager#planMemory': method(manager, 'planMemory'),
     'ModelManager#healthCheck': method(manager, 'healthCheck'),
     'ModelManager#clearMemory': method(manager, 'clearMemory'),
     'ModelManager#[Symbol.asyncDispose]': {
@@ -427,6 +428,22 @@ export function subjects({ api, files, manager, loadedManager }) {
     ],
     call: (...given) => api.collectImportance(...given),
   };
+  const recorded = () => ({
+    ...{ version: 1, repository: 'a/b', revision: 'main', type: 'F32', bytes: 1, sha256: '0'.repeat(64) },
+    ...{ sources: [], created: '2026-01-02' },
+  });
+  const installed = () => ({ file: files.model, name: 'a/b', type: 'F32', bytes: 1, record: recorded() });
+  Object.assign(all, {
+    knownModels: { args: () => [], call: (...given) => api.knownModels(...given) },
+    resolveModel: { args: () => ['aica-5b@main'], call: (...given) => api.resolveModel(...given) },
+    listModels: { args: () => ['.', { name: 'aica-5b', type: 'F16' }], call: (...given) => api.listModels(...given) },
+    removeModel: { args: () => ['.', { file: 'none.gguf' }], call: (...given) => api.removeModel(...given) },
+    verifyModel: {
+      args: () => [installed(), { onProgress() {}, signal: new AbortController().signal }],
+      call: (...given) => api.verifyModel(...given),
+      allows: allowsOwn,
+    },
+  });
   all.convertCheckpoint = {
     args: () => [{ source: files.checkpoint, output: 'converted.gguf', type: 'F16', threads: 1, onProgress() {} }],
     call: (...given) => api.convertCheckpoint(...given),

@@ -27,7 +27,7 @@ const CLASSES: Record<string, Members> = {
   ModelManager: {
     fields: [],
     getters: ['config', 'lastError', 'model', 'processor', 'device', 'isLoaded'],
-    methods: ['requireModel', 'loadModel', 'unloadModel', 'clearMemory', 'getModelInfo', 'healthCheck'],
+    methods: ['requireModel', 'loadModel', 'unloadModel', 'clearMemory', 'planMemory', 'getModelInfo', 'healthCheck'],
   },
   TextGenerator: {
     fields: ['config', 'manager'],
@@ -71,6 +71,7 @@ const FUNCTIONS = [
     'safeGenerate',
   ],
   ...['compileResponseFormat', 'setupEnvironment', 'withModel'],
+  ...['knownModels', 'listModels', 'removeModel', 'resolveModel', 'verifyModel'],
 ];
 
 const ERRORS: Record<string, string> = {

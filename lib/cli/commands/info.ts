@@ -50,7 +50,7 @@ async function collect(options: InfoOptions, signal: AbortSignal): Promise<Info>
   const config = configure(options);
   // Without a word about a model the system alone is told; a model that was named must be there.
   const path = await locateModel(config).catch((error: unknown) => {
-    if (options.load || config.model.path !== null) throw error;
+    if (options.load || options.model !== undefined || config.model.path !== null) throw error;
     return null;
   });
   const [{ model: name = '' } = {}, { length: threads }] = [cpus()[0], cpus()];

@@ -7,7 +7,7 @@ type Comments = { [S in SectionName]: { [K in keyof ConfigSections[S]]: string }
 
 export const EN_COMMENTS: Comments = {
   model: {
-    name: 'name on the hub; looked for in paths.cache_dir',
+    name: 'id on the hub or alias (bllossom list); looked for in paths.cache_dir',
     path: 'a GGUF file; goes before name',
     deviceMap: 'auto, cpu, cuda or the name of a device',
     torchDtype: 'kept for old files; a GGUF file says itself which types its weights have',
@@ -59,7 +59,7 @@ export const EN_COMMENTS: Comments = {
 
 export const KO_COMMENTS: Comments = {
   model: {
-    name: '허브의 모델 이름; paths.cache_dir에서 찾습니다',
+    name: '허브의 모델 이름이나 별칭(bllossom list); paths.cache_dir에서 찾습니다',
     path: 'GGUF 파일; name보다 먼저 봅니다',
     deviceMap: 'auto, cpu, cuda 또는 장치 이름',
     torchDtype: '예전 파일을 위해 남긴 키; 가중치 형식은 GGUF 파일에 적혀 있습니다',

@@ -20,7 +20,7 @@ export const KO: Record<MessageKey, string> = {
   environment: '환경 변수',
 
   // options of several commands
-  model: 'GGUF 파일 (기본값: 설정에 적힌 모델)',
+  model: 'GGUF 파일, 또는 캐시 폴더에 있는 모델의 별칭이나 허브 이름 (기본값: 설정에 적힌 모델)',
   config: 'YAML 설정 파일 (기본값: config.yaml이 있으면 그것)',
   device: 'auto, cpu, cuda 또는 장치 이름',
   gpuLayers: 'GPU에 올릴 층 수: 숫자 또는 auto',
@@ -172,7 +172,16 @@ export const KO: Record<MessageKey, string> = {
   convertType: '가중치 저장 형식',
   convertIntermediates:
     'config.json의 중간 층 번호가 뜻하는 상태: 층에 들어가는(entering) 또는 층에서 나오는(leaving) 상태',
+  convertImatrix: '중요도 행렬(GGUF); Q6_K 이하 형식의 손실이 줄어듭니다',
   convertThreads: '변환 스레드 수; 0: 모두',
+  convertVerbose: '텐서마다 한 줄씩 모양, 형식, 상대 오차를 보여 줍니다',
+  convertTensor: '텐서',
+  convertShape: '모양',
+  convertTypes: '형식',
+  convertError: '상대 오차',
+  convertNoImatrix:
+    '텐서 {count}개({first} 등)를 중요도 없이 3비트 이하로 저장했습니다. --imatrix를 주면 더 나아집니다',
+  convertUnweighted: '중요도 행렬을 쓸 수 있는 텐서 가운데 {count}개({first} 등)가 행렬에 없습니다',
   convertDone: '{file}: 파라미터 {parameters}개, {types}, {seconds}초',
 
   // imatrix
@@ -199,7 +208,38 @@ export const KO: Record<MessageKey, string> = {
   inspectWeights: '가중치',
   inspectSelfCache: '셀프 캐시, 토큰 {count}개',
   inspectCrossCache: '교차 캐시, 이미지 한 장',
+  inspectScratch: '임시 메모리',
+  inspectTotal: '모두, 토큰 8,192개와 이미지 4장',
   inspectMetadata: '메타데이터',
+
+  // list, rm, verify
+  list: '캐시 폴더의 모델과 알려진 모델을 크기, 메모리, 라이선스와 함께 보여 줍니다',
+  listJson: '모두 JSON으로 출력합니다',
+  listNone: '{folder} 폴더에 모델이 없습니다',
+  listInstalled: '{folder} 폴더의 모델:',
+  listDownloads: '끝나지 않은 내려받기:',
+  listKnown: '알려진 모델 ({type}일 때):',
+  listMemory: '메모리 {memory}',
+  listPulled: '{date}에 내려받음',
+  listUnrecorded: '기록 없음',
+  listFaulty: '손상됨: bllossom verify로 확인하세요',
+  listGated: '{licence}, 허브에서 동의해야 함',
+  cachedModel: '캐시 폴더에 있는 모델의 별칭이나 허브 이름',
+  cachedType: '이 양자화 형식의 파일만',
+  modelNotCached: '{folder} 폴더에 {model} 모델이 없습니다: "bllossom list"로 있는 모델을 보세요',
+  rm: '캐시 폴더에서 모델과 끝나지 않은 내려받기를 지웁니다',
+  rmYes: '묻지 않습니다',
+  rmAsk: '지울까요?',
+  rmKept: '아무것도 지우지 않았습니다',
+  rmDone: '지웠습니다: {model}',
+  confirmChoice: '[y(예)/N(아니요)]',
+  confirmNeedsTerminal: '물어볼 터미널이 없습니다: --yes를 주면 묻지 않고 합니다',
+  verify: '캐시 폴더의 모델을 기록과 비교합니다: 크기, SHA-256, 헤더',
+  verifyModel: '캐시 폴더에 있는 모델의 별칭이나 허브 이름 (기본값: 모두)',
+  verifyJson: 'JSON을 출력합니다',
+  verifyContent: '이상 없음 (크기, SHA-256, 헤더)',
+  verifyStructure: '비교할 기록이 없습니다; 헤더에는 이상이 없습니다',
+  verifyFailed: '모델 {total}개 가운데 {count}개에 문제가 있습니다',
 
   // progress, timings, failures
   converting: '변환하는 중',
