@@ -153,4 +153,13 @@ evaluate_request read_evaluate_request(Napi::Value value) {
     return request;
 }
 
+importance_target read_importance_target(Napi::Value value) {
+    const Napi::Object o = read_object(value, "target");
+    importance_target target;
+    target.path       = string_of(o, "path");
+    target.datasets   = read_list<std::string>(o.Get("datasets"), "datasets", read_string);
+    target.chunk_size = uint32_t(count_of(o, "chunkSize"));
+    return target;
+}
+
 } // namespace bllossom

@@ -56,9 +56,7 @@ void engine::load(uint32_t id, engine_options options) {
 void engine::unload(uint32_t id) {
     post(id, [this, id] {
         do_unload("the model was unloaded");
-        event e{};
-        e.id = id;
-        emit(std::move(e));
+        settle_ok(id);
     });
 }
 
@@ -78,12 +76,38 @@ void engine::evaluate(uint32_t id, evaluate_request request) {
     });
 }
 
+void engine::begin_importance(uint32_t id, std::string from) {
+    post(id, [this, id, from = std::move(from)] {
+        loaded_runner().get_evaluator().begin_importance(from);
+        settle_ok(id);
+    });
+}
+
+void engine::collect(uint32_t id, evaluate_request request) {
+    post(id, [this, id, request = std::move(request)] {
+        loaded_runner().collect(request, flag_of(id));
+        settle_ok(id);
+    });
+}
+
+void engine::write_importance(uint32_t id, importance_target target) {
+    post(id, [this, id, target = std::move(target)] {
+        loaded_runner().get_evaluator().write_importance(target);
+        settle_ok(id);
+    });
+}
+
+void engine::end_importance(uint32_t id) {
+    post(id, [this, id] {
+        loaded_runner().get_evaluator().end_importance();
+        settle_ok(id);
+    });
+}
+
 void engine::clear_caches(uint32_t id) {
     post(id, [this, id] {
         loaded_runner().get_context().cross().clear_unused();
-        event e{};
-        e.id = id;
-        emit(std::move(e));
+        settle_ok(id);
     });
 }
 
@@ -157,6 +181,12 @@ void engine::emit(event && e) {
     if (was_empty) {
         wake_();
     }
+}
+
+void engine::settle_ok(uint32_t id) {
+    event e{};
+    e.id = id;
+    emit(std::move(e));
 }
 
 void engine::settle_error(uint32_t id, const error & cause) {

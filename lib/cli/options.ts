@@ -39,9 +39,16 @@ export function collect(text: string, before: string[] = []): string[] {
 }
 
 export function withModelOptions(command: Command): Command {
+  command.optionsGroup(message('modelTitle'));
+  return withDeviceOptions(
+    command.addOption(new Option('-m, --model <model>', message('model')).env('BLLOSSOM_MODEL')),
+  );
+}
+
+/** How a model is loaded, for a command that takes the model as its argument. */
+export function withDeviceOptions(command: Command): Command {
   return command
     .optionsGroup(message('modelTitle'))
-    .addOption(new Option('-m, --model <model>', message('model')).env('BLLOSSOM_MODEL'))
     .option('-c, --config <file>', message('config'))
     .option('--device <name>', message('device'))
     .option('--gpu-layers <n>', message('gpuLayers'), (text) => (text === 'auto' ? text : number(text)))

@@ -6,6 +6,7 @@ import { registerBatch } from './commands/batch.js';
 import { registerConfig } from './commands/config.js';
 import { registerConvert } from './commands/convert.js';
 import { registerDocument } from './commands/document.js';
+import { registerImatrix } from './commands/imatrix.js';
 import { registerInfo } from './commands/info.js';
 import { registerInspect } from './commands/inspect.js';
 import { registerList } from './commands/list.js';
@@ -50,6 +51,7 @@ export function createProgram(): Command {
   registerDocument(program);
   registerBatch(program);
   registerConvert(program);
+  registerImatrix(program);
   registerInspect(program);
   registerList(program);
   registerRm(program);

@@ -11,17 +11,21 @@ import {
   reading,
 } from '../check.js';
 import { InvalidOptionError, toBllossomError } from '../errors.js';
-import type { NativeGgufWriter } from '../native/binding.js';
+import type { NativeConversionLoss, NativeGgufWriter } from '../native/binding.js';
 import { loadNative } from '../native/load.js';
 import { callersFiles } from './callers-files.js';
 import { type Checkpoint, openCheckpoint } from './checkpoint.js';
 import { openCheckpointFolder } from './checkpoint-folder.js';
 import { INTERMEDIATE_STATES, type IntermediateStates, readHyperParameters } from './hyper-parameters.js';
+import { type Importance, readImportance } from './imatrix.js';
 import { buildMetadata } from './metadata.js';
 import { type PlannedTensor, planTensors } from './plan.js';
+import { type ConversionReport, reportTensors } from './report.js';
 import type { CheckpointFiles, TensorSource } from './tensor-source.js';
 import { readTokenizer } from './tokenizer.js';
-import { CONVERSION_TYPES, type ConversionType, type StoredType } from './types.js';
+import { CONVERSION_TYPES, type ConversionType, usesImportance } from './types.js';
+
+export type { ConversionReport, ConvertedTensor } from './report.js';
 
 export interface ConversionOptions {
   /** The folder of a Hugging Face checkpoint, or any other place that can read one. */
@@ -30,6 +34,11 @@ export interface ConversionOptions {
   output: string;
   /** Default "Q4_K_M". */
   type?: ConversionType | undefined;
+  /**
+   * An importance matrix: a GGUF file of `bllossom imatrix`, or of llama.cpp's tool for the text part. The types from
+   * Q6_K down lose less with it; Q2_K_S cannot be made without. Default: none.
+   */
+  imatrix?: string | undefined;
   /** Which states the checkpoint's intermediate_layers_indices mean. Default "entering". */
   intermediates?: IntermediateStates | undefined;
   /** Threads that convert; 0 (default): all of the machine. */
@@ -48,15 +57,6 @@ export interface ConversionProgress {
   bytesTotal: number;
 }
 
-export interface ConversionReport {
-  output: string;
-  type: ConversionType;
-  parameters: number;
-  /** Tensors per stored type. */
-  tensors: Partial<Record<StoredType, number>>;
-  seconds: number;
-}
-
 /** Bytes of a checkpoint that are in memory at once, where a unit of rows does not need more. */
 const PIECE_BYTES = 32 * 1024 * 1024;
 
@@ -67,23 +67,26 @@ const PIECE_BYTES = 32 * 1024 * 1024;
  * signal's reason. Whatever happens, no temporary file stays and an existing output is whole.
  */
 export async function convertCheckpoint(options: ConversionOptions): Promise<ConversionReport> {
-  const { source, output, type, intermediates, threads, ...listeners } = resolveOptions(options);
+  const { source, output, type, intermediates, imatrix, threads, ...listeners } = resolveOptions(options);
   const started = performance.now();
   const files = typeof source === 'string' ? await openCheckpointFolder(source) : callersFiles(source);
   if (typeof source === 'string') await checkOutput(source, output);
   const checkpoint = await openCheckpoint(files);
   try {
-    const { metadata, plan } = planConversion(checkpoint, type, intermediates);
-    const tensors = plan.map(({ name, type: stored, ne }) => ({ name, type: stored, ne }));
+    const { metadata, plan } = planConversion(checkpoint, { type, weighted: imatrix !== undefined }, intermediates);
+    const importance = imatrix === undefined ? undefined : await readImportance(imatrix, plan);
+    const tensors = plan.map((planned) => nativePlan(planned, type, importance));
     const { GgufWriter } = loadNative();
     const writer = await native(() => new GgufWriter(output, metadata, tensors, { threads }));
+    let losses: NativeConversionLoss[];
     try {
-      await writeTensors(writer, checkpoint.tensors, plan, listeners);
+      losses = await writeTensors(writer, checkpoint.tensors, plan, listeners);
       await native(() => writer.finish());
     } finally {
       writer.abort();
     }
-    return { output, type, ...summarize(plan), seconds: (performance.now() - started) / 1000 };
+    const report = reportTensors(plan, losses, importance);
+    return { output, type, ...report, seconds: (performance.now() - started) / 1000 };
   } finally {
     await checkpoint.close();
   }
@@ -98,18 +101,38 @@ async function native<T>(call: () => T | Promise<T>): Promise<T> {
   }
 }
 
-const KEYS = ['source', 'output', 'type', 'intermediates', 'threads', 'onProgress', 'signal'];
+/**
+ * A tensor as the writer takes it.
+ *
+ * @throws InvalidOptionError where its type cannot do without importance weights: Q2_K in a mix that has little else
+ */
+function nativePlan({ name, type, ne }: PlannedTensor, requested: ConversionType, importance: Importance | undefined) {
+  const weights = usesImportance(type) ? importance?.get(name) : undefined;
+  const isLayer = name.startsWith('blk.');
+  if (requested === 'Q2_K_S' && type === 'Q2_K' && isLayer && weights === undefined) {
+    throw new InvalidOptionError(
+      `Q2_K_S needs importance weights for ${name}, ` +
+        `${importance === undefined ? 'and no importance matrix is given' : 'and the importance matrix has none'}; ` +
+        'make one with "bllossom imatrix", or take Q2_K',
+    );
+  }
+  return { name, type, ne, importance: weights };
+}
+
+const KEYS = ['source', 'output', 'type', 'intermediates', 'imatrix', 'threads', 'onProgress', 'signal'];
 
 /** The options, checked and complete. */
 function resolveOptions(options: ConversionOptions) {
   const given = checkOptions('options', options, KEYS);
   const { source, output, type = 'Q4_K_M', intermediates = 'entering', threads = 0, onProgress, signal } = given;
+  const { imatrix } = given;
   return {
     onProgress: checkCallback('onProgress', onProgress),
     signal: signal === undefined ? undefined : checkSignal('signal', signal),
     source: checkSource(source),
     output: checkPath('output', output),
     type: checkOneOf('type', type, CONVERSION_TYPES),
+    imatrix: imatrix === undefined ? undefined : checkPath('imatrix', imatrix),
     intermediates: checkOneOf('intermediates', intermediates, INTERMEDIATE_STATES),
     threads: checkInteger('threads', threads, { min: 0, max: 1024 }),
   };
@@ -130,29 +153,40 @@ async function checkOutput(source: string, output: string): Promise<void> {
   }
 }
 
-function planConversion(checkpoint: Checkpoint, type: ConversionType, intermediates: IntermediateStates) {
+function planConversion(
+  checkpoint: Checkpoint,
+  mix: { type: ConversionType; weighted: boolean },
+  intermediates: IntermediateStates,
+) {
   const hp = readHyperParameters(checkpoint, intermediates);
   const tokenizer = readTokenizer(checkpoint, hp.text.vocabSize, hp.imageTokenId);
-  const plan = planTensors(checkpoint.tensors.tensors, hp, type);
-  return { plan, metadata: buildMetadata(hp, tokenizer, checkpoint.chatTemplate, type) };
+  const plan = planTensors(checkpoint.tensors.tensors, hp, mix);
+  return { plan, metadata: buildMetadata(hp, tokenizer, checkpoint.chatTemplate, mix.type) };
 }
 
+/** Returns what each tensor of the plan lost. */
 async function writeTensors(
   writer: NativeGgufWriter,
   source: TensorSource,
   plan: PlannedTensor[],
   { onProgress, signal }: Pick<ConversionOptions, 'onProgress' | 'signal'>,
-): Promise<void> {
+): Promise<NativeConversionLoss[]> {
+  const losses: NativeConversionLoss[] = [];
   const bytesTotal = plan.reduce((sum, { source: from }) => sum + ('tensor' in from ? from.tensor.bytes : 0), 0);
   let bytesDone = 0;
   for (const [index, planned] of plan.entries()) {
+    const loss = { squaredError: 0, squaredSum: 0 };
+    losses.push(loss);
     for await (const { bytes, type } of pieces(source, planned)) {
       signal?.throwIfAborted();
-      await native(() => writer.write(index, bytes, type));
+      const { squaredError, squaredSum } = await native(() => writer.write(index, bytes, type));
+      loss.squaredError += squaredError;
+      loss.squaredSum += squaredSum;
       bytesDone += 'tensor' in planned.source ? bytes.length : 0;
       onProgress?.({ tensor: planned.name, bytesDone, bytesTotal });
     }
   }
+  return losses;
 }
 
 /** A tensor in pieces of whole units of rows, reordered. */
@@ -171,14 +205,4 @@ async function* pieces(source: TensorSource, { ne, source: from }: PlannedTensor
     const bytes = await source.read(tensor.name, offset, Math.min(pieceBytes, tensor.bytes - offset));
     yield { bytes: transform?.apply(bytes, rowBytes, elementBytes) ?? bytes, type: sourceType };
   }
-}
-
-function summarize(plan: PlannedTensor[]): Pick<ConversionReport, 'parameters' | 'tensors'> {
-  const tensors: Partial<Record<StoredType, number>> = {};
-  let parameters = 0;
-  for (const { name, ne, type } of plan) {
-    tensors[type] = (tensors[type] ?? 0) + 1;
-    parameters += name === 'rope_freqs.weight' ? 0 : ne.reduce((product, n) => product * n, 1);
-  }
-  return { parameters, tensors };
 }

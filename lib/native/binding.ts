@@ -33,6 +33,8 @@ export interface NativeTensorInfo {
   type: string;
   /** ggml order, fastest dimension first. */
   ne: number[];
+  /** Of its first byte, from the start of the file. */
+  offset: number;
   bytes: number;
 }
 
@@ -212,12 +214,21 @@ export type NativeEvent =
   | { kind: 'ok'; id: number }
   | { kind: 'error'; id: number; code: string; message: string };
 
-/** A teacher-forced run for tests and measurements. */
+/** A teacher-forced run for tests, measurements and importance matrices. */
 export interface NativeEvaluateRequest {
   prompt: NativePromptPart[];
   images: NativeImage[];
   /** Rows per graph; 0: the batch size. */
   chunk: number;
+}
+
+/** Where an importance matrix goes, and what it says of itself. */
+export interface NativeImportanceTarget {
+  path: string;
+  /** What it was collected from; those of an older file stay. */
+  datasets: string[];
+  /** Tokens in one chunk of text. */
+  chunkSize: number;
 }
 
 export interface NativeEvaluation {
@@ -236,7 +247,15 @@ export interface NativeEngine {
   unload(id: number): void;
   generate(id: number, request: NativeRequest): void;
   evaluate(id: number, request: NativeEvaluateRequest): void;
-  /** Cancels a load, a generation or an evaluation; it settles with ERR_CANCELLED unless it already has. */
+  /** Begins an importance matrix of the loaded model, with the sums of an older file unless `from` is null. */
+  beginImportance(id: number, from: string | null): void;
+  /** Adds the inputs that a prompt brings to the weights: all of them or, when it fails, none. */
+  collect(id: number, request: NativeEvaluateRequest): void;
+  /** Writes what was collected so far; the collection stays open. */
+  writeImportance(id: number, target: NativeImportanceTarget): void;
+  /** Forgets what was collected; harmless when nothing was begun. */
+  endImportance(id: number): void;
+  /** Cancels a load, a generation, an evaluation or a collect; it settles with ERR_CANCELLED unless it already has. */
   cancel(id: number): void;
   grant(id: number, pieces: number): void;
   /** Frees cached image states. */
@@ -255,7 +274,7 @@ export interface NativeGgufWriter {
    * Converts the next whole rows of tensor number `tensor` of the plan: tensors in any order, the rows of one in theirs.
    * A failure ends the writer.
    */
-  write(tensor: number, bytes: Uint8Array, sourceType: 'F32' | 'F16' | 'BF16'): Promise<void>;
+  write(tensor: number, bytes: Uint8Array, sourceType: 'F32' | 'F16' | 'BF16'): Promise<NativeConversionLoss>;
   /** Resolves when all that was written is on the disk. */
   sync(): Promise<void>;
   finish(): Promise<void>;
@@ -276,6 +295,16 @@ export interface NativeTensorPlan {
   /** Type in the file. */
   type: string;
   ne: number[];
+  /** [ne[0]], finite and not negative: what an error in each column costs, for the quantizer. */
+  importance?: Float32Array | undefined;
+}
+
+/** Of the rows that were written: sums of squares over their elements. */
+export interface NativeConversionLoss {
+  /** Of what is stored against the source. */
+  squaredError: number;
+  /** Of the source. */
+  squaredSum: number;
 }
 
 export interface NativeGgufWriterOptions {

@@ -154,6 +154,19 @@ export function subjects({ api, files, manager, loadedManager }) {
       });
     },
   });
+  /** A call with something collected before. */
+  const collecting = (name, args) => ({
+    args,
+    async call(...given) {
+      await engine.beginImportance(null);
+      try {
+        await engine.collect({ prompt: [{ text: 'a' }], images: [], chunk: 0 });
+        await engine[name](...given);
+      } finally {
+        await engine.endImportance();
+      }
+    },
+  });
   let spare;
   Object.assign(all, {
     'Engine#generate': { args: () => [request(), command()], call: (...given) => engine.generate(...given).done },
@@ -161,6 +174,15 @@ export function subjects({ api, files, manager, loadedManager }) {
       { prompt: request().prompt, images: [], chunk: 0 },
       command(),
     ]),
+    'Engine#beginImportance': {
+      args: () => [null],
+      call: (...given) => engine.beginImportance(...given).finally(() => engine.endImportance()),
+    },
+    'Engine#collect': collecting('collect', () => [{ prompt: request().prompt, images: [], chunk: 0 }, command()]),
+    'Engine#writeImportance': collecting('writeImportance', () => [
+      { path: 'importance.gguf', datasets: ['a'], chunkSize: 8 },
+    ]),
+    'Engine#endImportance': method(engine, 'endImportance'),
     'Engine#tokenize': method(engine, 'tokenize', () => [request().prompt]),
     'Engine#detokenize': method(engine, 'detokenize', () => [Int32Array.of(1, 2)]),
     'Engine#memory': method(engine, 'memory'),
@@ -412,6 +434,16 @@ export function subjects({ api, files, manager, loadedManager }) {
       allows: allowsOwn,
     },
   });
+  all.collectImportance = {
+    args: () => [
+      manager,
+      {
+        ...{ output: 'importance.gguf', texts: [files.config], images: [files.image], prompt: '?', chunk: 8 },
+        ...{ maxChunks: 1, onProgress() {}, signal: new AbortController().signal },
+      },
+    ],
+    call: (...given) => api.collectImportance(...given),
+  };
   all.convertCheckpoint = {
     args: () => [{ source: files.checkpoint, output: 'converted.gguf', type: 'F16', threads: 1, onProgress() {} }],
     call: (...given) => api.convertCheckpoint(...given),

@@ -133,6 +133,10 @@ export type Calls = All<
     >,
     Equal<Awaited<ReturnType<typeof api.inspectGguf>>, GgufReport>,
     Equal<Awaited<ReturnType<typeof api.convertCheckpoint>>, ConversionReport>,
+    Equal<
+      typeof api.collectImportance,
+      Call<[manager: Manager, options: api.ImportanceOptions], Promise<api.ImportanceReport>>
+    >,
   ]
 >;
 

@@ -61,7 +61,15 @@ const CLASSES: Record<string, Members> = {
 };
 
 const FUNCTIONS = [
-  ...['convertCheckpoint', 'getModelManager', 'inspectGguf', 'monitorPerformance', 'retry', 'safeGenerate'],
+  ...[
+    'collectImportance',
+    'convertCheckpoint',
+    'getModelManager',
+    'inspectGguf',
+    'monitorPerformance',
+    'retry',
+    'safeGenerate',
+  ],
   ...['compileResponseFormat', 'setupEnvironment', 'withModel'],
   ...['knownModels', 'listModels', 'removeModel', 'resolveModel', 'verifyModel'],
 ];

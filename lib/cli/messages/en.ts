@@ -169,8 +169,30 @@ export const EN = {
   convertOutput: 'GGUF file to write; it appears when it is complete',
   convertType: 'how the weights are stored',
   convertIntermediates: 'vision states that the indices in config.json mean, those entering or leaving their layers',
+  convertImatrix: 'importance matrix (GGUF); the types from Q6_K down lose less with it',
   convertThreads: 'threads that convert; 0: all',
+  convertVerbose: 'a row per tensor: shape, types and relative error',
+  convertTensor: 'tensor',
+  convertShape: 'shape',
+  convertTypes: 'types',
+  convertError: 'relative error',
+  convertNoImatrix:
+    '{count} tensors are stored in three bits or fewer without importance weights, first {first}: --imatrix would make them better',
+  convertUnweighted: 'the importance matrix does not know {count} of the tensors that it could serve, first {first}',
   convertDone: '{file}: {parameters} parameters, {types}, {seconds} s',
+
+  // imatrix
+  imatrix: 'collect an importance matrix from texts and pictures, for convert --imatrix',
+  imatrixModel: 'GGUF file, as exact as it fits: BF16 or Q8_0',
+  imatrixText: 'UTF-8 text files',
+  imatrixImages: 'pictures, or folders of them; a text file beside one, a.txt for a.png, is its answer',
+  imatrixOutput: 'file to write; it appears when it is complete',
+  imatrixFrom: 'an older file, whose sums are added to',
+  imatrixPrompt: 'what is asked about every picture (default: to describe it, in Korean)',
+  imatrixChunk: 'tokens that are read as one text',
+  imatrixMaxChunks: 'chunks of text at most (default: all)',
+  imatrixNothing: 'There is nothing to collect from: give --text, --images or both',
+  imatrixDone: '{file}: {chunks} chunks of text and {images} pictures, {tokens} tokens, {seconds} s',
 
   // inspect
   inspect: 'show what a GGUF file holds and the memory it needs',
@@ -218,6 +240,7 @@ export const EN = {
 
   // progress, timings, failures
   converting: 'converting',
+  collecting: 'collecting',
   loading: 'loading',
   answering: 'answering',
   reading: 'reading',
