@@ -305,12 +305,13 @@ void engine::do_load(uint32_t id, const engine_options & options, const cancel_f
     };
     auto next      = std::make_unique<loaded_model>();
     next->backends = std::make_unique<backend_set>(options.device, options.n_threads);
-    next->weights =
-        load_model(*next->backends, {options.path, options.check_tensors, options.n_gpu_layers, options.gpu, progress});
+    next->weights  = load_model(*next->backends, {options.path, options.projector_path, options.hints,
+                                                  options.check_tensors, options.n_gpu_layers, options.gpu, progress});
     if (options.n_threads == 0) {
         next->backends->set_n_threads(useful_threads(next->weights->n_bytes, next->backends->n_threads()));
     }
-    next->words    = std::make_shared<vocab>(gguf_file(options.path), next->weights->hp.text.n_vocab,
+    const model_source source(options.path, options.projector_path, options.hints);
+    next->words    = std::make_shared<vocab>(source.metadata(), next->weights->hp.text.n_vocab,
                                           next->weights->hp.image_token_id);
     next->requests = std::make_unique<runner>(
         next->weights, next->words, *next->backends, options.context,

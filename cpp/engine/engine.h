@@ -7,6 +7,7 @@
 
 #include "event.h"
 #include "gpu-limits.h"
+#include "model-source.h"
 #include "request.h"
 
 #include <condition_variable>
@@ -25,6 +26,8 @@ class runner;
 
 struct engine_options {
     std::string path;
+    std::string projector_path;    // of a text model in a file of its own
+    layout_hints hints;            // for files of Ollama
     std::string device   = "auto"; // backend.h
     int32_t n_threads    = 0;      // 0: physical cores
     int32_t n_gpu_layers = -1;     // -1: as many as fit
