@@ -3,6 +3,8 @@
 #include "promise-worker.h"
 #include "read-value.h"
 
+#include <utility>
+
 namespace bllossom {
 
 namespace {
@@ -46,27 +48,41 @@ tensor_plan to_plan(Napi::Value item, const std::string & place) {
     return result;
 }
 
+/** `{ threads, resume }` */
+std::shared_ptr<gguf_writer> open_writer(const Napi::CallbackInfo & info) {
+    const auto path             = read_string(info[0], "path");
+    const auto metadata         = read_list<metadata_entry>(info[1], "metadata", to_metadata);
+    const auto plan             = read_list<tensor_plan>(info[2], "tensors", to_plan);
+    const Napi::Object options  = read_object(info[3], "options");
+    const auto threads          = read_integer<int32_t>(options.Get("threads"), "threads");
+    const Napi::Value rows_done = options.Get("resume");
+    if (threads < 0) {
+        refuse(format("threads is %d; it must not be negative", threads));
+    }
+    if (rows_done.IsEmpty() || rows_done.IsUndefined()) {
+        return std::make_shared<gguf_writer>(path, metadata, plan, threads);
+    }
+    const auto n_rows_done = read_list<int64_t>(rows_done, "resume", read_integer<int64_t>);
+    return std::make_shared<gguf_writer>(path, metadata, plan, threads, n_rows_done);
+}
+
 } // namespace
 
 void gguf_writer_wrap::init(Napi::Env env, Napi::Object exports) {
     const Napi::Function constructor = DefineClass(env, "GgufWriter",
                                                    {
                                                        InstanceMethod<&gguf_writer_wrap::write>("write"),
+                                                       InstanceMethod<&gguf_writer_wrap::sync>("sync"),
                                                        InstanceMethod<&gguf_writer_wrap::finish>("finish"),
                                                        InstanceMethod<&gguf_writer_wrap::abort>("abort"),
+                                                       InstanceMethod<&gguf_writer_wrap::close>("close"),
                                                    });
     exports.Set("GgufWriter", constructor);
 }
 
 gguf_writer_wrap::gguf_writer_wrap(const Napi::CallbackInfo & info) : Napi::ObjectWrap<gguf_writer_wrap>(info) {
     try {
-        const auto metadata = read_list<metadata_entry>(info[1], "metadata", to_metadata);
-        const auto plan     = read_list<tensor_plan>(info[2], "tensors", to_plan);
-        const auto threads  = read_integer<int32_t>(info[3], "threads");
-        if (threads < 0) {
-            refuse(format("threads is %d; it must not be negative", threads));
-        }
-        writer_ = std::make_shared<gguf_writer>(read_string(info[0], "path"), metadata, plan, threads);
+        writer_ = open_writer(info);
     } catch (const std::exception & e) {
         call_error(info.Env(), e).ThrowAsJavaScriptException();
     }
@@ -75,13 +91,18 @@ gguf_writer_wrap::gguf_writer_wrap(const Napi::CallbackInfo & info) : Napi::Obje
 Napi::Value gguf_writer_wrap::write(const Napi::CallbackInfo & info) {
     const Napi::Env env = info.Env();
     try {
-        const source_type source = source_type_from_name(read_string(info[1], "the source type"));
-        return start(env, [bytes = read_bytes(info[0], "bytes"), source](gguf_writer & writer) {
-            writer.write(bytes.data(), bytes.size(), source);
+        const auto tensor        = read_integer<uint32_t>(info[0], "the number of a tensor");
+        const source_type source = source_type_from_name(read_string(info[2], "the source type"));
+        return start(env, [tensor, bytes = read_bytes(info[1], "bytes"), source](gguf_writer & writer) {
+            writer.write(tensor, bytes.data(), bytes.size(), source);
         });
     } catch (const std::exception & e) {
         return rejected(env, e);
     }
+}
+
+Napi::Value gguf_writer_wrap::sync(const Napi::CallbackInfo & info) {
+    return start(info.Env(), [](gguf_writer & writer) { writer.sync(); });
 }
 
 Napi::Value gguf_writer_wrap::finish(const Napi::CallbackInfo & info) {
@@ -89,11 +110,21 @@ Napi::Value gguf_writer_wrap::finish(const Napi::CallbackInfo & info) {
 }
 
 Napi::Value gguf_writer_wrap::abort(const Napi::CallbackInfo & info) {
-    abort_pending_ = busy_; // a running call ends first: the file is its own until then
-    if (!busy_ && writer_) {
-        writer_->abort();
-    }
+    end(&gguf_writer::abort);
     return info.Env().Undefined();
+}
+
+Napi::Value gguf_writer_wrap::close(const Napi::CallbackInfo & info) {
+    end(&gguf_writer::close);
+    return info.Env().Undefined();
+}
+
+void gguf_writer_wrap::end(void (gguf_writer::*how)() noexcept) {
+    if (busy_) {
+        pending_end_ = how; // a running call ends first: the file is its own until then
+    } else if (writer_) {
+        ((*writer_).*how)();
+    }
 }
 
 Napi::Value gguf_writer_wrap::start(Napi::Env env, std::function<void(gguf_writer &)> call) {
@@ -106,9 +137,8 @@ Napi::Value gguf_writer_wrap::start(Napi::Env env, std::function<void(gguf_write
         env, [writer = writer_, call = std::move(call)] { call(*writer); }, [](Napi::Env e) { return e.Undefined(); },
         [this] {
             busy_ = false;
-            if (abort_pending_) {
-                abort_pending_ = false;
-                writer_->abort();
+            if (pending_end_ != nullptr) {
+                end(std::exchange(pending_end_, nullptr));
             }
             Unref();
         });

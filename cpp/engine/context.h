@@ -25,6 +25,9 @@ struct context_options {
     row_mode mode     = row_mode::hf;
 };
 
+/** The options with every 0 replaced by what it stands for. */
+context_options with_defaults(context_options options, const hparams & hp);
+
 /** Bytes, and how many of them lie on a GPU. */
 struct memory_use {
     size_t weights     = 0;

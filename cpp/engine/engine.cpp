@@ -279,12 +279,6 @@ static model_info describe(const model & m, const vocab & v, const backend_set &
     return info;
 }
 
-/** Threads meet after every node of a graph: on a small model they would wait longer than they compute. */
-static int32_t useful_threads(size_t n_weight_bytes, int32_t n_cores) {
-    constexpr size_t bytes_per_thread = 4 * 1024 * 1024;
-    return int32_t(std::clamp<size_t>(n_weight_bytes / bytes_per_thread, 1, size_t(n_cores)));
-}
-
 void engine::do_load(uint32_t id, const engine_options & options, const cancel_flag & cancelled) {
     const auto stop          = [&] { return cancelled->load() || closing_; };
     const auto throw_if_stop = [&] {
@@ -305,8 +299,7 @@ void engine::do_load(uint32_t id, const engine_options & options, const cancel_f
     };
     auto next      = std::make_unique<loaded_model>();
     next->backends = std::make_unique<backend_set>(options.device, options.n_threads);
-    next->weights  = load_model(*next->backends, {options.path, options.projector_path, options.hints,
-                                                  options.check_tensors, options.n_gpu_layers, options.gpu, progress});
+    next->weights  = load_model(*next->backends, to_load_options(options, progress));
     if (options.n_threads == 0) {
         next->backends->set_n_threads(useful_threads(next->weights->n_bytes, next->backends->n_threads()));
     }

@@ -37,6 +37,12 @@ struct engine_options {
     context_options context;
 };
 
+/** Those of loading the weights. */
+inline load_options to_load_options(const engine_options & options, std::function<bool(float)> progress = nullptr) {
+    return {options.path,         options.projector_path, options.hints, options.check_tensors,
+            options.n_gpu_layers, options.gpu,            std::move(progress)};
+}
+
 class engine {
   public:
     /** wake: called from the engine thread when events wait and nobody was told yet; it must not block. */

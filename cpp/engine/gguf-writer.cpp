@@ -113,27 +113,79 @@ gguf_writer::gguf_writer(std::string path, const std::vector<metadata_entry> & m
                          const std::vector<tensor_plan> & tensors, int n_threads)
     : path_(std::move(path)), temporary_(path_ + ".tmp"),
       n_threads_(n_threads > 0 ? n_threads : std::max(1, int(std::thread::hardware_concurrency()))) {
-    if (path_.empty() || path_.find('\0') != std::string::npos) {
-        refuse("the output path is empty or holds a NUL character");
+    const std::vector<uint8_t> header = make_header(metadata, tensors);
+    create_file(header);
+}
+
+gguf_writer::gguf_writer(std::string path, const std::vector<metadata_entry> & metadata,
+                         const std::vector<tensor_plan> & tensors, int n_threads,
+                         const std::vector<int64_t> & n_rows_done)
+    : path_(std::move(path)), temporary_(path_ + ".tmp"), keep_(true),
+      n_threads_(n_threads > 0 ? n_threads : std::max(1, int(std::thread::hardware_concurrency()))) {
+    const std::vector<uint8_t> header = make_header(metadata, tensors);
+    if (n_rows_done.size() != tensors_.size()) {
+        refuse(format("rows of %zu tensors are named; the plan has %zu", n_rows_done.size(), tensors_.size()));
     }
-    check_plan(tensors);
-    try {
-        write_header(metadata, tensors);
-    } catch (...) {
-        abort();
-        throw;
+    for (size_t i = 0; i < tensors_.size(); ++i) {
+        if (n_rows_done[i] < 0 || n_rows_done[i] > tensors_[i].n_rows) {
+            refuse(format("tensor %s cannot have %lld of its %lld rows", tensors_[i].name.c_str(),
+                          (long long) n_rows_done[i], (long long) tensors_[i].n_rows));
+        }
+        tensors_[i].n_rows_done = n_rows_done[i];
     }
+    const bool is_begun = std::any_of(n_rows_done.begin(), n_rows_done.end(), [](int64_t n) { return n > 0; });
+    if (is_begun) {
+        reopen_file(header);
+        return;
+    }
+    if (unlink(temporary_.c_str()) != 0 && errno != ENOENT) {
+        fail("remove", temporary_, errno);
+    }
+    create_file(header);
 }
 
 gguf_writer::~gguf_writer() {
-    abort();
+    give_up();
 }
 
-void gguf_writer::create_file() {
+/** Checks names and plan, and lays out the file. */
+std::vector<uint8_t> gguf_writer::make_header(const std::vector<metadata_entry> & metadata,
+                                              const std::vector<tensor_plan> & plan) {
+    if (path_.empty() || path_.find('\0') != std::string::npos) {
+        refuse("the output path is empty or holds a NUL character");
+    }
+    check_plan(plan);
+    gguf_context_ptr gguf(gguf_init_empty());
+    set_metadata(gguf.get(), metadata);
+
+    const ggml_init_params params = {(plan.size() + 1) * ggml_tensor_overhead(), nullptr, /*no_alloc=*/true};
+    ggml_context_ptr ctx(ggml_init(params));
+    size_t data_size = 0;
+    for (const tensor_plan & item : plan) {
+        const ggml_type type = target_type_from_name(item.type);
+        ggml_tensor * shaped = ggml_new_tensor(ctx.get(), type, int(item.ne.size()), item.ne.data());
+        ggml_set_name(shaped, item.name.c_str());
+        gguf_add_tensor(gguf.get(), shaped);
+        const size_t offset = gguf_get_tensor_offset(gguf.get(), gguf_get_n_tensors(gguf.get()) - 1);
+        tensors_.push_back({item.name, type, item.ne[0], ggml_nrows(shaped), 0, offset});
+        data_size = offset + GGML_PAD(ggml_nbytes(shaped), GGUF_DEFAULT_ALIGNMENT); // the format pads the last one too
+    }
+    std::vector<uint8_t> header(gguf_get_meta_size(gguf.get()));
+    gguf_get_meta_data(gguf.get(), header.data());
+    data_offset_ = header.size();
+    file_size_   = data_offset_ + data_size;
+    return header;
+}
+
+void gguf_writer::check_target() const {
     struct stat existing;
     if (stat(path_.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
         throw error(error_code::io, format("cannot write %s: it exists and is not a file; name a file", path_.c_str()));
     }
+}
+
+void gguf_writer::create_file(const std::vector<uint8_t> & header) {
+    check_target();
     fd_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd_ < 0 && errno == EEXIST) {
         throw error(error_code::io, format("cannot create %s: it exists; remove it if no other conversion is running",
@@ -142,94 +194,84 @@ void gguf_writer::create_file() {
     if (fd_ < 0) {
         fail("create", temporary_, errno);
     }
-}
-
-void gguf_writer::write_header(const std::vector<metadata_entry> & metadata, const std::vector<tensor_plan> & plan) {
-    gguf_context_ptr gguf(gguf_init_empty());
-    set_metadata(gguf.get(), metadata);
-
-    const ggml_init_params params = {(plan.size() + 1) * ggml_tensor_overhead(), nullptr, /*no_alloc=*/true};
-    ggml_context_ptr ctx(ggml_init(params));
-    for (const tensor_plan & item : plan) {
-        const ggml_type type = target_type_from_name(item.type);
-        ggml_tensor * shaped = ggml_new_tensor(ctx.get(), type, int(item.ne.size()), item.ne.data());
-        ggml_set_name(shaped, item.name.c_str());
-        gguf_add_tensor(gguf.get(), shaped);
-        const size_t offset = gguf_get_tensor_offset(gguf.get(), gguf_get_n_tensors(gguf.get()) - 1);
-        tensors_.push_back({item.name, type, item.ne[0], ggml_nrows(shaped), offset});
+    put(header.data(), header.size(), 0);
+    if (ftruncate(fd_, off_t(file_size_)) != 0) { // what lies between tensors reads as zeros
+        fail("write", temporary_, errno);
     }
-
-    std::vector<uint8_t> header(gguf_get_meta_size(gguf.get()));
-    gguf_get_meta_data(gguf.get(), header.data());
-    create_file();
-    append(header.data(), header.size());
-    data_offset_ = written_;
 }
 
-void gguf_writer::write(const uint8_t * bytes, size_t n_bytes, source_type source) {
+/** A writer before this one must have written the same header into a file of the same size. */
+void gguf_writer::reopen_file(const std::vector<uint8_t> & header) {
+    check_target();
+    fd_ = open(temporary_.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (fd_ < 0 && errno != ENOENT) {
+        fail("open", temporary_, errno);
+    }
+    struct stat found = {};
+    std::vector<uint8_t> begun(header.size());
+    const bool is_same = fd_ >= 0 && fstat(fd_, &found) == 0 && S_ISREG(found.st_mode) &&
+                         size_t(found.st_size) == file_size_ &&
+                         pread(fd_, begun.data(), begun.size(), 0) == ssize_t(begun.size()) && begun == header;
+    if (!is_same) {
+        close();
+        throw error(error_code::model_format,
+                    format("%s is not the file that was begun; begin anew", temporary_.c_str()));
+    }
+}
+
+gguf_writer::tensor & gguf_writer::tensor_at(size_t index) {
+    if (index >= tensors_.size()) {
+        refuse(format("there is no tensor %zu; the plan has %zu", index, tensors_.size()));
+    }
+    return tensors_[index];
+}
+
+void gguf_writer::write(size_t index, const uint8_t * bytes, size_t n_bytes, source_type source) {
     check_open();
-    if (current_ == tensors_.size()) {
-        refuse("all tensors of the plan are written; call finish");
-    }
-    const tensor & cur    = tensors_[current_];
-    const size_t row_size = size_t(cur.n_per_row) * source_type_size(source);
-    const int64_t n_rows  = int64_t(n_bytes / row_size);
-    if (n_bytes == 0 || n_bytes % row_size != 0 || n_rows > cur.n_rows - row_) {
-        refuse(format("tensor %s was given %zu bytes; rows have %zu bytes and %lld rows are missing", cur.name.c_str(),
-                      n_bytes, row_size, (long long) (cur.n_rows - row_)));
-    }
-
+    tensor & cur         = tensor_at(index);
+    const int64_t n_rows = count_rows(cur, n_bytes, size_t(cur.n_per_row) * source_type_size(source));
+    converted_.resize(size_t(n_rows) * ggml_row_size(cur.type, cur.n_per_row));
     try {
-        converted_.resize(size_t(n_rows) * ggml_row_size(cur.type, cur.n_per_row));
         convert_rows(bytes, source, n_rows, cur.n_per_row, cur.type, converted_.data(), n_threads_);
-        append(converted_.data(), converted_.size());
-        row_ += n_rows;
-        if (row_ == cur.n_rows) {
-            pad();
-            ++current_;
-            row_ = 0;
-        }
     } catch (const error & e) {
-        abort();
-        if (e.code() == error_code::model_format) {
-            throw error(e.code(), format("tensor %s %s", cur.name.c_str(), e.what()));
-        }
-        throw;
+        give_up();
+        throw error(e.code(), format("tensor %s %s", cur.name.c_str(), e.what()));
     }
+    put_rows(cur, converted_.data(), n_rows);
 }
 
-void gguf_writer::finish() {
+void gguf_writer::write_stored(size_t index, const uint8_t * bytes, size_t n_bytes) {
     check_open();
-    if (current_ < tensors_.size()) {
-        const tensor & cur = tensors_[current_];
-        refuse(format("cannot finish %s: tensor %s has %lld of its %lld rows", path_.c_str(), cur.name.c_str(),
-                      (long long) row_, (long long) cur.n_rows));
+    tensor & cur         = tensor_at(index);
+    const int64_t n_rows = count_rows(cur, n_bytes, ggml_row_size(cur.type, cur.n_per_row));
+    if (!ggml_validate_row_data(cur.type, bytes, n_bytes)) {
+        give_up();
+        throw error(error_code::model_format, format("tensor %s holds NaN or infinity", cur.name.c_str()));
     }
-    if (fsync(fd_) != 0) {
-        fail("sync", temporary_, errno);
-    }
-    const int fd = fd_;
-    fd_          = -1;
-    if (close(fd) != 0 || rename(temporary_.c_str(), path_.c_str()) != 0) {
-        const int error_number = errno;
-        unlink(temporary_.c_str());
-        fail("finish", path_, error_number);
-    }
-    sync_directory_of(path_);
+    put_rows(cur, bytes, n_rows);
 }
 
-void gguf_writer::abort() noexcept {
-    if (fd_ >= 0) {
-        close(fd_);
-        fd_ = -1;
-        unlink(temporary_.c_str());
+/** How many of a tensor's missing rows the bytes are. */
+int64_t gguf_writer::count_rows(const tensor & cur, size_t n_bytes, size_t row_size) const {
+    const int64_t n_missing = cur.n_rows - cur.n_rows_done;
+    const auto n_rows       = int64_t(n_bytes / row_size);
+    if (n_bytes == 0 || n_bytes % row_size != 0 || n_rows > n_missing) {
+        refuse(format("tensor %s was given %zu bytes; rows have %zu bytes and %lld rows are missing", cur.name.c_str(),
+                      n_bytes, row_size, (long long) n_missing));
     }
+    return n_rows;
 }
 
-void gguf_writer::append(const void * data, size_t size) {
+void gguf_writer::put_rows(tensor & cur, const uint8_t * rows, int64_t n_rows) {
+    const size_t row_size = ggml_row_size(cur.type, cur.n_per_row);
+    put(rows, size_t(n_rows) * row_size, data_offset_ + cur.offset + size_t(cur.n_rows_done) * row_size);
+    cur.n_rows_done += n_rows;
+}
+
+void gguf_writer::put(const void * data, size_t size, size_t offset) {
     const char * rest = static_cast<const char *>(data);
     while (size > 0) {
-        const ssize_t n = ::write(fd_, rest, std::min(size, size_t(1) << 30));
+        const ssize_t n = pwrite(fd_, rest, std::min(size, size_t(1) << 30), off_t(offset));
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -238,14 +280,59 @@ void gguf_writer::append(const void * data, size_t size) {
         }
         rest += n;
         size -= size_t(n);
-        written_ += size_t(n);
+        offset += size_t(n);
     }
 }
 
-/** Zeros up to where the next tensor starts (or would start: the format pads the last one too). */
-void gguf_writer::pad() {
-    const uint8_t zeros[GGUF_DEFAULT_ALIGNMENT] = {};
-    append(zeros, GGML_PAD(written_ - data_offset_, GGUF_DEFAULT_ALIGNMENT) - (written_ - data_offset_));
+void gguf_writer::sync() {
+    check_open();
+    if (fsync(fd_) != 0) {
+        fail("sync", temporary_, errno);
+    }
+}
+
+void gguf_writer::finish() {
+    check_open();
+    for (const tensor & cur : tensors_) {
+        if (cur.n_rows_done < cur.n_rows) {
+            refuse(format("cannot finish %s: tensor %s has %lld of its %lld rows", path_.c_str(), cur.name.c_str(),
+                          (long long) cur.n_rows_done, (long long) cur.n_rows));
+        }
+    }
+    sync();
+    const int fd = fd_;
+    fd_          = -1;
+    if (::close(fd) != 0 || rename(temporary_.c_str(), path_.c_str()) != 0) {
+        const int error_number = errno;
+        if (!keep_) {
+            unlink(temporary_.c_str());
+        }
+        fail("finish", path_, error_number);
+    }
+    sync_directory_of(path_);
+}
+
+void gguf_writer::abort() noexcept {
+    if (fd_ >= 0) {
+        close();
+        unlink(temporary_.c_str());
+    }
+}
+
+void gguf_writer::close() noexcept {
+    if (fd_ >= 0) {
+        ::close(fd_);
+        fd_ = -1;
+    }
+}
+
+/** After a failure. */
+void gguf_writer::give_up() noexcept {
+    if (keep_) {
+        close();
+    } else {
+        abort();
+    }
 }
 
 void gguf_writer::check_open() const {
@@ -255,8 +342,8 @@ void gguf_writer::check_open() const {
 }
 
 void gguf_writer::fail(const std::string & what, const std::string & path, int error_number) {
-    const std::string reason = std::string(strerror(error_number)); // before abort() changes errno
-    abort();
+    const std::string reason = std::string(strerror(error_number)); // before give_up() changes errno
+    give_up();
     throw error(error_code::io, format("cannot %s %s: %s", what.c_str(), path.c_str(), reason.c_str()));
 }
 

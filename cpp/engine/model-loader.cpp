@@ -1,6 +1,7 @@
 #include "model.h"
 
 #include "assert-guard.h"
+#include "cache-buffer.h"
 #include "error.h"
 #include "model-source.h"
 #include "tensor-plan.h"
@@ -34,13 +35,18 @@ class model_loader {
         : backends_(backends), options_(options), source_(options.path, options.projector_path, options.hints),
           model_(std::make_unique<model>()) {}
 
+    std::unique_ptr<model> outline() {
+        const assert_guard guard;
+        plan();
+        for (const auto & group : groups_) {
+            model_->buffers.push_back(outline_tensors(group.ctx, group.buffer_type));
+        }
+        return std::move(model_);
+    }
+
     std::unique_ptr<model> load() {
         const assert_guard guard;
-        model_->hp = read_hparams(source_);
-        plan_      = plan_tensors(model_->hp, model_->vision, model_->text);
-        match_tensors(source_, plan_);
-        summarize();
-        create_tensors();
+        plan();
         check_memory();
         allocate();
         read_tensors();
@@ -48,6 +54,19 @@ class model_loader {
     }
 
   private:
+    void plan() {
+        model_->hp = read_hparams(source_);
+        plan_      = plan_tensors(model_->hp, model_->vision, model_->text);
+        match_tensors(source_, plan_);
+        summarize();
+        create_tensors();
+        for (const auto & group : groups_) {
+            const size_t n_bytes = ggml_backend_alloc_ctx_tensors_from_buft_size(group.ctx, group.buffer_type);
+            model_->n_bytes_allocated += n_bytes;
+            model_->n_bytes_device += is_host_memory(group.buffer_type) ? 0 : n_bytes;
+        }
+    }
+
     void summarize() {
         std::map<ggml_type, int64_t> elements;
         for (const auto & planned : plan_) {
@@ -225,6 +244,10 @@ class model_loader {
 };
 
 } // namespace
+
+std::unique_ptr<model> outline_model(const backend_set & backends, const load_options & options) {
+    return model_loader(backends, options).outline();
+}
 
 std::unique_ptr<model> load_model(const backend_set & backends, const load_options & options) {
     try {

@@ -35,9 +35,11 @@ struct model {
     std::vector<ggml_context_ptr> contexts;
     std::vector<ggml_backend_buffer_ptr> buffers;
 
-    int64_t n_params = 0;
-    size_t n_bytes   = 0; // bytes of weights, as stored
-    std::string ftype;    // type that holds most of the weights, e.g. "Q4_K"
+    int64_t n_params         = 0;
+    size_t n_bytes           = 0; // bytes of weights, as stored
+    size_t n_bytes_allocated = 0; // as they lie in memory (an outline: as they would)
+    size_t n_bytes_device    = 0; // of those, on a GPU
+    std::string ftype;            // type that holds most of the weights, e.g. "Q4_K"
 };
 
 /**
@@ -48,5 +50,11 @@ struct model {
  * left behind after a throw.
  */
 std::unique_ptr<model> load_model(const backend_set & backends, const load_options & options);
+
+/**
+ * The same model without memory for its weights: graphs can be built and measured with it, not computed. Gates are 0.
+ * Throws what load_model throws before it looks at the memory.
+ */
+std::unique_ptr<model> outline_model(const backend_set & backends, const load_options & options);
 
 } // namespace bllossom

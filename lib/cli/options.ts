@@ -10,6 +10,7 @@ import { message } from './messages.js';
 
 export interface ModelOptions {
   model?: string;
+  projector?: string;
   config?: string;
   device?: string;
   gpuLayers?: number | string;
@@ -42,6 +43,7 @@ export function withModelOptions(command: Command): Command {
   return command
     .optionsGroup(message('modelTitle'))
     .addOption(new Option('-m, --model <file>', message('model')).env('BLLOSSOM_MODEL'))
+    .option('--projector <file>', message('projector'))
     .option('-c, --config <file>', message('config'))
     .option('--device <name>', message('device'))
     .option('--gpu-layers <n>', message('gpuLayers'), (text) => (text === 'auto' ? text : number(text)))
@@ -75,6 +77,7 @@ type Place = readonly [section: SectionName, key: string];
 
 const MODEL_PLACES: Record<Exclude<keyof ModelOptions, 'config'>, Place> = {
   model: ['model', 'path'],
+  projector: ['model', 'projector'],
   device: ['model', 'deviceMap'],
   gpuLayers: ['hardware', 'gpuLayers'],
   threads: ['hardware', 'threads'],

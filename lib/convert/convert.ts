@@ -76,7 +76,7 @@ export async function convertCheckpoint(options: ConversionOptions): Promise<Con
     const { metadata, plan } = planConversion(checkpoint, type, intermediates);
     const tensors = plan.map(({ name, type: stored, ne }) => ({ name, type: stored, ne }));
     const { GgufWriter } = loadNative();
-    const writer = await native(() => new GgufWriter(output, metadata, tensors, threads));
+    const writer = await native(() => new GgufWriter(output, metadata, tensors, { threads }));
     try {
       await writeTensors(writer, checkpoint.tensors, plan, listeners);
       await native(() => writer.finish());
@@ -145,10 +145,10 @@ async function writeTensors(
 ): Promise<void> {
   const bytesTotal = plan.reduce((sum, { source: from }) => sum + ('tensor' in from ? from.tensor.bytes : 0), 0);
   let bytesDone = 0;
-  for (const planned of plan) {
+  for (const [index, planned] of plan.entries()) {
     for await (const { bytes, type } of pieces(source, planned)) {
       signal?.throwIfAborted();
-      await native(() => writer.write(bytes, type));
+      await native(() => writer.write(index, bytes, type));
       bytesDone += 'tensor' in planned.source ? bytes.length : 0;
       onProgress?.({ tensor: planned.name, bytesDone, bytesTotal });
     }

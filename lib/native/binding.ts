@@ -45,8 +45,18 @@ export interface NativeGgufInfo {
   fileBytes: number;
 }
 
-export interface NativeLoadOptions {
+/** A model on disk: a file of ours, or one or two of Ollama. */
+export interface NativeModelFiles {
   path: string;
+  /** The projector of a model in two files; "": none. */
+  projectorPath: string;
+  /** For files of Ollama: whether tanh has been applied to the gates of the vision tower's global layers. */
+  ollamaGates: 'auto' | 'raw' | 'activated';
+  /** For files of Ollama: the order of the rows in each head of cross-attention queries and keys. */
+  ollamaHeads: 'auto' | 'paired' | 'halves';
+}
+
+export interface NativeLoadOptions extends NativeModelFiles {
   /** "auto" | "cpu" | "cuda" | a device name. */
   device: string;
   /** 0: number of physical cores, fewer for a small model. */
@@ -251,11 +261,18 @@ export interface NativeEngine {
 
 /** Writes one GGUF file: to `<path>.tmp`, fsynced and renamed by `finish`. Methods must not overlap. */
 export interface NativeGgufWriter {
-  /** Converts and appends the next tensor of the plan. `bytes` may be any part: call repeatedly until the tensor is complete (whole rows). */
-  write(bytes: Uint8Array, sourceType: 'F32' | 'F16' | 'BF16'): Promise<void>;
+  /**
+   * Converts the next whole rows of tensor number `tensor` of the plan: tensors in any order, the rows of one in theirs.
+   * A failure ends the writer.
+   */
+  write(tensor: number, bytes: Uint8Array, sourceType: 'F32' | 'F16' | 'BF16'): Promise<void>;
+  /** Resolves when all that was written is on the disk. */
+  sync(): Promise<void>;
   finish(): Promise<void>;
   /** Removes the temporary file; harmless after `finish`. */
   abort(): void;
+  /** Closes and leaves the temporary file; harmless after `finish`. */
+  close(): void;
 }
 
 export interface NativeMetadataEntry {
@@ -271,10 +288,22 @@ export interface NativeTensorPlan {
   ne: number[];
 }
 
+export interface NativeGgufWriterOptions {
+  /** For the conversions; 0: all of the machine. */
+  threads: number;
+  /**
+   * Makes a temporary file that only `abort` removes, to be resumed after a failure or the end of the process: rows of
+   * each tensor that it holds already. All 0 begins it.
+   */
+  resume?: number[];
+}
+
 export interface NativeBinding {
   systemInfo(): NativeSystemInfo;
   errorCodes(): string[];
   readGguf(path: string): Promise<NativeGgufInfo>;
+  /** What a load with these options will take; no memory for weights or caches is taken. Not in it: the vocabulary. */
+  planMemory(options: NativeLoadOptions): Promise<NativeMemory>;
   /** Pillow's bilinear resize, then pad to rows x cols tiles. `rgb`: [height][width][3]. Returns [rows*cols][tile][tile][3]. */
   tileImage(
     rgb: Uint8Array,
@@ -290,6 +319,6 @@ export interface NativeBinding {
     path: string,
     metadata: NativeMetadataEntry[],
     tensors: NativeTensorPlan[],
-    threads: number,
+    options: NativeGgufWriterOptions,
   ) => NativeGgufWriter;
 }

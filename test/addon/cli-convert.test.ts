@@ -62,7 +62,7 @@ test('inspect prints no control characters of the file', async () => {
     { key: 'general.name', type: 'string', value: '\u202e' },
     { key: '\u0007', type: 'bool', value: true },
   ];
-  await new (loadNative().GgufWriter)(output, metadata, [], 1).finish();
+  await new (loadNative().GgufWriter)(output, metadata, [], { threads: 1 }).finish();
   await run('inspect', output);
   expect(printed.join('\n')).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
   expect(printed.join('\n')).toContain('x\ufffd[2J');

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { NativeMetadataEntry, NativeTensorPlan } from '../../lib/native/binding.js';
+import type { NativeGgufWriterOptions, NativeMetadataEntry, NativeTensorPlan } from '../../lib/native/binding.js';
 import { loadNative } from '../../lib/native/load.js';
 import { readGgufTensors, toFloats } from '../support/gguf-tensors.js';
 
@@ -17,9 +17,15 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+const THREADS = { threads: 1 };
 const PLAN: NativeTensorPlan[] = [{ name: 'weights', type: 'F32', ne: [4, 2] }];
-const create = (metadata: unknown = [], plan: unknown = PLAN, threads: unknown = 1, where: unknown = path) =>
-  new GgufWriter(where as string, metadata as NativeMetadataEntry[], plan as NativeTensorPlan[], threads as number);
+const create = (metadata: unknown = [], plan: unknown = PLAN, options: unknown = THREADS, where: unknown = path) =>
+  new GgufWriter(
+    where as string,
+    metadata as NativeMetadataEntry[],
+    plan as NativeTensorPlan[],
+    options as NativeGgufWriterOptions,
+  );
 const rows = (...values: number[]) => new Uint8Array(Float32Array.from(values).buffer);
 const ROW = rows(1, 2, 3, 4);
 const BOTH = rows(1, 2, 3, 4, 5, 6, 7, 8);
@@ -61,7 +67,7 @@ test('every kind of metadata arrives', async () => {
 test('bytes are copied before the call returns', async () => {
   const writer = create();
   const bytes = BOTH.slice();
-  const writing = writer.write(bytes, 'F32');
+  const writing = writer.write(0, bytes, 'F32');
   bytes.fill(0xff);
   await writing;
   await writer.finish();
@@ -71,23 +77,40 @@ test('bytes are copied before the call returns', async () => {
 
 test('calls that overlap reject and leave the running one alone', async () => {
   const writer = create();
-  const writing = writer.write(BOTH, 'F32');
-  await expect(writer.write(ROW, 'F32')).rejects.toEqual(invalid);
+  const writing = writer.write(0, BOTH, 'F32');
+  await expect(writer.write(0, ROW, 'F32')).rejects.toEqual(invalid);
   await expect(writer.finish()).rejects.toEqual(invalid);
   await writing;
   await writer.finish();
   expect(await readdir(folder)).toEqual(['model.gguf']);
 });
 
+test('a file that is kept survives its writer and is resumed', async () => {
+  const first = create([], PLAN, { threads: 1, resume: [0] });
+  await first.write(0, ROW, 'F32');
+  await first.sync();
+  first.close();
+  expect(await readdir(folder)).toEqual(['model.gguf.tmp']);
+  const second = create([], PLAN, { threads: 1, resume: [1] });
+  await second.write(0, rows(5, 6, 7, 8), 'F32');
+  await second.finish();
+  second.close();
+  const file = await readGgufTensors(path);
+  expect([...toFloats(await file.bytes('weights'))]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(() => create([], PLAN, { threads: 1, resume: [1] })).toThrow(
+    expect.objectContaining({ code: 'ERR_MODEL_FORMAT' }),
+  );
+});
+
 test('calls out of order reject and do no harm', async () => {
   const writer = create();
   await expect(writer.finish()).rejects.toEqual(invalid);
-  await expect(writer.write(ROW.subarray(1), 'F32')).rejects.toEqual(invalid);
-  await writer.write(BOTH, 'F32');
-  await expect(writer.write(ROW, 'F32')).rejects.toEqual(invalid);
+  await expect(writer.write(0, ROW.subarray(1), 'F32')).rejects.toEqual(invalid);
+  await writer.write(0, BOTH, 'F32');
+  await expect(writer.write(0, ROW, 'F32')).rejects.toEqual(invalid);
   await writer.finish();
   await expect(writer.finish()).rejects.toEqual(closed);
-  await expect(writer.write(ROW, 'F32')).rejects.toEqual(closed);
+  await expect(writer.write(0, ROW, 'F32')).rejects.toEqual(closed);
   writer.abort();
   expect(await readdir(folder)).toEqual(['model.gguf']);
 });
@@ -98,10 +121,10 @@ test('abort removes the temporary file, also while a call runs, and may be repea
   writer.abort();
   writer.abort();
   expect(await readdir(folder)).toEqual([]);
-  await expect(writer.write(ROW, 'F32')).rejects.toEqual(closed);
+  await expect(writer.write(0, ROW, 'F32')).rejects.toEqual(closed);
 
   const busy = create();
-  const writing = busy.write(ROW, 'F32');
+  const writing = busy.write(0, ROW, 'F32');
   busy.abort();
   await writing;
   expect(await readdir(folder)).toEqual([]);
@@ -109,16 +132,16 @@ test('abort removes the temporary file, also while a call runs, and may be repea
 });
 
 test.each([
-  ['a number for a path', [[], PLAN, 1, 7]],
-  ['an empty path', [[], PLAN, 1, '']],
-  ['metadata that is no list', ['x', PLAN, 1]],
-  ['metadata that is no object', [[null], PLAN, 1]],
-  ['an unknown kind', [[{ key: 'k', type: 'u64', value: 1 }], PLAN, 1]],
-  ['a value of another kind', [[{ key: 'k', type: 'bool', value: 1 }], PLAN, 1]],
-  ['a number out of range', [[{ key: 'k', type: 'u32', value: -1 }], PLAN, 1]],
-  ['a fraction', [[{ key: 'k', type: 'i32', value: 0.5 }], PLAN, 1]],
-  ['NaN for an integer', [[{ key: 'k', type: 'i32', value: Number.NaN }], PLAN, 1]],
-  ['a list with a wrong element', [[{ key: 'k', type: 'string[]', value: ['a', 1] }], PLAN, 1]],
+  ['a number for a path', [[], PLAN, THREADS, 7]],
+  ['an empty path', [[], PLAN, THREADS, '']],
+  ['metadata that is no list', ['x', PLAN, THREADS]],
+  ['metadata that is no object', [[null], PLAN, THREADS]],
+  ['an unknown kind', [[{ key: 'k', type: 'u64', value: 1 }], PLAN, THREADS]],
+  ['a value of another kind', [[{ key: 'k', type: 'bool', value: 1 }], PLAN, THREADS]],
+  ['a number out of range', [[{ key: 'k', type: 'u32', value: -1 }], PLAN, THREADS]],
+  ['a fraction', [[{ key: 'k', type: 'i32', value: 0.5 }], PLAN, THREADS]],
+  ['NaN for an integer', [[{ key: 'k', type: 'i32', value: Number.NaN }], PLAN, THREADS]],
+  ['a list with a wrong element', [[{ key: 'k', type: 'string[]', value: ['a', 1] }], PLAN, THREADS]],
   [
     'a getter that throws',
     [
@@ -132,15 +155,18 @@ test.each([
         },
       ],
       PLAN,
-      1,
+      THREADS,
     ],
   ],
-  ['a plan that is no list', [[], {}, 1]],
-  ['a plan without a shape', [[], [{ name: 'a', type: 'F32' }], 1]],
-  ['a dimension of zero', [[], [{ name: 'a', type: 'F32', ne: [0] }], 1]],
-  ['a dimension beyond exact integers', [[], [{ name: 'a', type: 'F32', ne: [2 ** 53] }], 1]],
-  ['an unknown type', [[], [{ name: 'a', type: 'F33', ne: [1] }], 1]],
-  ['negative threads', [[], PLAN, -1]],
+  ['a plan that is no list', [[], {}, THREADS]],
+  ['a plan without a shape', [[], [{ name: 'a', type: 'F32' }], THREADS]],
+  ['a dimension of zero', [[], [{ name: 'a', type: 'F32', ne: [0] }], THREADS]],
+  ['a dimension beyond exact integers', [[], [{ name: 'a', type: 'F32', ne: [2 ** 53] }], THREADS]],
+  ['an unknown type', [[], [{ name: 'a', type: 'F33', ne: [1] }], THREADS]],
+  ['negative threads', [[], PLAN, { threads: -1 }]],
+  ['no options', [[], PLAN, 1]],
+  ['rows of another plan', [[], PLAN, { threads: 1, resume: [0, 0] }]],
+  ['rows that are no integers', [[], PLAN, { threads: 1, resume: ['1'] }]],
 ] as const)('%s throws and leaves no file', async (name, args) => {
   const expected = name === 'a getter that throws' ? expect.any(Error) : invalid;
   expect(() => create(...args)).toThrow(expected);
@@ -155,7 +181,7 @@ test.each([
   ['no source type', ROW, undefined],
 ])('writing %s rejects', async (_, bytes, type) => {
   const writer = create();
-  await expect(writer.write(bytes as Uint8Array, type as 'F32')).rejects.toEqual(invalid);
+  await expect(writer.write(0, bytes as Uint8Array, type as 'F32')).rejects.toEqual(invalid);
   writer.abort();
 });
 

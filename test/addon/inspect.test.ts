@@ -18,8 +18,8 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function write(metadata: NativeMetadataEntry[]): Promise<void> {
-  const writer = new (loadNative().GgufWriter)(path, metadata, [{ name: 'a', type: 'F32', ne: [8] }], 1);
-  await writer.write(new Uint8Array(32), 'F32');
+  const writer = new (loadNative().GgufWriter)(path, metadata, [{ name: 'a', type: 'F32', ne: [8] }], { threads: 1 });
+  await writer.write(0, new Uint8Array(32), 'F32');
   await writer.finish();
 }
 

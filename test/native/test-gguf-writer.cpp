@@ -147,9 +147,9 @@ void test_writes_what_the_reader_reads() {
     const auto first = ramp(3 * 5), second = ramp(2 * 256);
     {
         gguf_writer writer(path, some_metadata(), {{"first", "F32", {5, 3}}, {"second", "Q4_K", {256, 1, 2}}}, 2);
-        writer.write(bytes_of(first), 2 * 5 * 4, source_type::f32); // in two parts
-        writer.write(bytes_of(first) + 2 * 5 * 4, 5 * 4, source_type::f32);
-        writer.write(bytes_of(second), second.size() * 4, source_type::f32);
+        writer.write(0, bytes_of(first), 2 * 5 * 4, source_type::f32); // in two parts, another tensor between them
+        writer.write(1, bytes_of(second), second.size() * 4, source_type::f32);
+        writer.write(0, bytes_of(first) + 2 * 5 * 4, 5 * 4, source_type::f32);
         CHECK(!fs::exists(path));
         writer.finish();
         writer.abort(); // harmless
@@ -185,18 +185,20 @@ void test_misuse_is_an_error() {
         gguf_writer writer(path, {}, plan, 1);
         const auto refused = [&](const std::string & part, size_t n_bytes) {
             return fails(error_code::invalid_option, part,
-                         [&] { writer.write(bytes_of(values), n_bytes, source_type::f32); });
+                         [&] { writer.write(0, bytes_of(values), n_bytes, source_type::f32); });
         };
         CHECK(refused("0 bytes", 0));
         CHECK(refused("rows have 32 bytes", 33));
         CHECK(refused("2 rows are missing", 96));
         CHECK(fails(error_code::invalid_option, "0 of its 2 rows", [&] { writer.finish(); }));
-        writer.write(bytes_of(values), 64, source_type::f32); // refused calls did no harm
-        CHECK(refused("call finish", 32));
+        writer.write(0, bytes_of(values), 64, source_type::f32); // refused calls did no harm
+        CHECK(refused("0 rows are missing", 32));
+        CHECK(fails(error_code::invalid_option, "no tensor 1",
+                    [&] { writer.write(1, bytes_of(values), 32, source_type::f32); }));
         writer.finish();
         CHECK(fails(error_code::closed, "finished or aborted", [&] { writer.finish(); }));
         CHECK(fails(error_code::closed, "finished or aborted",
-                    [&] { writer.write(bytes_of(values), 32, source_type::f32); }));
+                    [&] { writer.write(0, bytes_of(values), 32, source_type::f32); }));
     }
     CHECK(gguf_file(path).tensors().size() == 1);
 }
@@ -223,6 +225,94 @@ void test_bad_plans_are_refused() {
     CHECK(is_empty(dir));
 }
 
+void test_stored_rows_are_taken_as_they_are() {
+    temp_dir dir;
+    const auto blocks = convert(ramp(2 * 256), 256, GGML_TYPE_Q4_K, 1);
+    const auto plan   = std::vector<tensor_plan>{{"weights", "Q4_K", {256, 2}}};
+    {
+        gguf_writer writer(dir.file("model.gguf"), {}, plan, 1);
+        CHECK(fails(error_code::invalid_option, "rows have 144 bytes",
+                    [&] { writer.write_stored(0, blocks.data(), 145); }));
+        writer.write_stored(0, blocks.data(), blocks.size());
+        writer.finish();
+    }
+    const gguf_file file(dir.file("model.gguf"));
+    std::vector<uint8_t> read(blocks.size());
+    file.read(file.find_tensor("weights")->offset, read.data(), read.size());
+    CHECK(read == blocks);
+
+    auto damaged = blocks;
+    damaged[1]   = 0x7c; // the scale of the first block: infinity
+    damaged[0]   = 0x00;
+    gguf_writer writer(dir.file("damaged.gguf"), {}, plan, 1);
+    CHECK(fails(error_code::model_format, "tensor weights holds",
+                [&] { writer.write_stored(0, damaged.data(), damaged.size()); }));
+}
+
+std::string bytes_of_file(const std::string & path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void test_a_kept_file_is_resumed() {
+    temp_dir dir;
+    const auto values = ramp(3 * 256);
+    const auto plan   = std::vector<tensor_plan>{{"a", "Q8_0", {256, 3}}, {"b", "F32", {256, 1}}};
+    const auto row    = [&](gguf_writer & writer, size_t tensor, int i) {
+        writer.write(tensor, bytes_of(values) + size_t(i) * 1024, 1024, source_type::f32);
+    };
+    const auto whole = dir.file("whole.gguf"), path = dir.file("model.gguf");
+    {
+        gguf_writer writer(whole, some_metadata(), plan, 1);
+        writer.write(0, bytes_of(values), 3 * 1024, source_type::f32);
+        row(writer, 1, 1);
+        writer.finish();
+    }
+    using rows_done = std::vector<int64_t>;
+    {
+        gguf_writer writer(path, some_metadata(), plan, 1, rows_done{0, 0});
+        row(writer, 0, 0);
+        row(writer, 1, 1);
+        writer.sync();
+        row(writer, 0, 2); // not in the books of whoever resumes: written again
+    }
+    CHECK(fs::exists(path + ".tmp") && !fs::exists(path));
+    {
+        auto values_of_nobody = some_metadata();
+        values_of_nobody.pop_back();
+        const rows_done done{1, 1};
+        CHECK(
+            fails(error_code::model_format, "begin anew", [&] { gguf_writer(path, values_of_nobody, plan, 1, done); }));
+        CHECK(fails(error_code::model_format, "begin anew",
+                    [&] { gguf_writer(dir.file("other.gguf"), some_metadata(), plan, 1, done); }));
+        CHECK(fails(error_code::invalid_option, "4 of its 3 rows", [&] {
+            gguf_writer(path, some_metadata(), plan, 1, rows_done{4, 0});
+        }));
+        CHECK(fails(error_code::invalid_option, "rows of 1 tensors",
+                    [&] { gguf_writer(path, some_metadata(), plan, 1, rows_done{1}); }));
+        gguf_writer writer(path, some_metadata(), plan, 1, done);
+        row(writer, 0, 1);
+        row(writer, 0, 2);
+        writer.finish();
+    }
+    CHECK(bytes_of_file(path) == bytes_of_file(whole));
+
+    { gguf_writer writer(path, some_metadata(), plan, 1, rows_done{0, 0}); }
+    std::ofstream(path + ".tmp") << "something else";
+    {
+        gguf_writer writer(path, some_metadata(), plan, 1, rows_done{0, 0}); // begins over it
+        auto bad = values;
+        bad[5]   = NAN;
+        CHECK(fails(error_code::model_format, "NaN", [&] { writer.write(0, bytes_of(bad), 1024, source_type::f32); }));
+    }
+    CHECK(fs::exists(path + ".tmp"));
+    {
+        gguf_writer writer(path, some_metadata(), plan, 1, rows_done{0, 0});
+        writer.abort();
+    }
+    CHECK(!fs::exists(path + ".tmp") && bytes_of_file(path) == bytes_of_file(whole));
+}
+
 void test_failure_leaves_the_old_file_and_nothing_else() {
     temp_dir dir;
     const std::string path = dir.file("model.gguf");
@@ -235,7 +325,7 @@ void test_failure_leaves_the_old_file_and_nothing_else() {
         auto values = ramp(16);
         values[9]   = NAN;
         CHECK(fails(error_code::model_format, "tensor weights holds NaN",
-                    [&] { writer.write(bytes_of(values), 64, source_type::f32); }));
+                    [&] { writer.write(0, bytes_of(values), 64, source_type::f32); }));
         CHECK(!fs::exists(path + ".tmp"));
         CHECK(fails(error_code::closed, path, [&] { writer.finish(); }));
     }
@@ -276,7 +366,7 @@ void test_full_disk() {
     setrlimit(RLIMIT_FSIZE, &small);
     const bool failed = fails(error_code::io, "cannot write " + path + ".tmp: ", [&] {
         for (int row = 0; row < 4; ++row) {
-            writer.write(bytes_of(values), values.size() * 4, source_type::f32);
+            writer.write(0, bytes_of(values), values.size() * 4, source_type::f32);
         }
     });
     setrlimit(RLIMIT_FSIZE, &before);
@@ -294,6 +384,8 @@ int main() {
     test_writes_what_the_reader_reads();
     test_misuse_is_an_error();
     test_bad_plans_are_refused();
+    test_stored_rows_are_taken_as_they_are();
+    test_a_kept_file_is_resumed();
     test_failure_leaves_the_old_file_and_nothing_else();
     test_places_that_cannot_be_written();
     test_full_disk();

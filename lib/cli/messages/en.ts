@@ -18,7 +18,8 @@ export const EN = {
   environment: 'environment',
 
   // options of several commands
-  model: 'GGUF file (default: the model of the configuration)',
+  model: 'GGUF file, or ollama:<name> (default: the model of the configuration)',
+  projector: 'projector file, where --model is the text model of a model in two files',
   config: 'YAML configuration (default: config.yaml if there is one)',
   device: 'auto, cpu, cuda or the name of a device',
   gpuLayers: 'layers on the GPU: a number or auto',

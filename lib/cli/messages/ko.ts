@@ -20,7 +20,8 @@ export const KO: Record<MessageKey, string> = {
   environment: '환경 변수',
 
   // options of several commands
-  model: 'GGUF 파일 (기본값: 설정에 적힌 모델)',
+  model: 'GGUF 파일 또는 ollama:<이름> (기본값: 설정에 적힌 모델)',
+  projector: '프로젝터 파일(--model이 두 파일로 나뉜 모델의 텍스트 모델일 때)',
   config: 'YAML 설정 파일 (기본값: config.yaml이 있으면 그것)',
   device: 'auto, cpu, cuda 또는 장치 이름',
   gpuLayers: 'GPU에 올릴 층 수: 숫자 또는 auto',
