@@ -64,23 +64,22 @@ engine_options read_engine_options(Napi::Value value) {
     const Napi::Object o = read_object(value, "options");
 
     engine_options options;
-    options.path          = string_of(o, "path");
-    options.device        = string_of(o, "device");
+    options.path           = string_of(o, "path");
+    options.device         = string_of(o, "device");
     options.projector_path = string_of(o, "projectorPath");
     options.hints          = read_layout_hints(o);
-    options.n_threads     = count_of(o, "threads");
-    options.n_gpu_layers  = count_of(o, "gpuLayers", -1);
-    options.gpu           = read_gpu_limits(o);
-    options.n_seq_max     = count_of(o, "maxSequences");
-    options.check_tensors = bool_of(o, "checkTensors");
+    options.n_threads      = count_of(o, "threads");
+    options.n_gpu_layers   = count_of(o, "gpuLayers", -1);
+    options.gpu            = read_gpu_limits(o);
+    options.n_seq_max      = count_of(o, "maxSequences");
+    options.check_tensors  = bool_of(o, "checkTensors");
 
     options.context.n_ctx    = count_of(o, "contextSize");
     options.context.n_batch  = count_of(o, "batchSize");
     options.context.n_images = count_of(o, "maxImages");
 
-    options.context.kv_type =
-        choice_of<ggml_type>(o, "kvType", {{"f16", GGML_TYPE_F16}, {"f32", GGML_TYPE_F32}});
-    options.context.mode = choice_of<row_mode>(o, "rowMode", {{"hf", row_mode::hf}, {"meta", row_mode::meta}});
+    options.context.kv_type = choice_of<ggml_type>(o, "kvType", {{"f16", GGML_TYPE_F16}, {"f32", GGML_TYPE_F32}});
+    options.context.mode    = choice_of<row_mode>(o, "rowMode", {{"hf", row_mode::hf}, {"meta", row_mode::meta}});
     return options;
 }
 

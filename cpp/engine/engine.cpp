@@ -304,8 +304,8 @@ void engine::do_load(uint32_t id, const engine_options & options, const cancel_f
         next->backends->set_n_threads(useful_threads(next->weights->n_bytes, next->backends->n_threads()));
     }
     const model_source source(options.path, options.projector_path, options.hints);
-    next->words    = std::make_shared<vocab>(source.metadata(), next->weights->hp.text.n_vocab,
-                                          next->weights->hp.image_token_id);
+    next->words =
+        std::make_shared<vocab>(source.metadata(), next->weights->hp.text.n_vocab, next->weights->hp.image_token_id);
     next->requests = std::make_unique<runner>(
         next->weights, next->words, *next->backends, options.context,
         options.n_seq_max > 0 ? options.n_seq_max : default_n_seq_max, [this](event && e) { emit(std::move(e)); },

@@ -39,8 +39,8 @@ struct engine_options {
 
 /** Those of loading the weights. */
 inline load_options to_load_options(const engine_options & options, std::function<bool(float)> progress = nullptr) {
-    return {options.path,         options.projector_path, options.hints, options.check_tensors,
-            options.n_gpu_layers, options.gpu,            std::move(progress)};
+    return {options.path, options.projector_path, options.hints, options.check_tensors, options.n_gpu_layers,
+            options.gpu,  std::move(progress)};
 }
 
 class engine {

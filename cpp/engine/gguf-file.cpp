@@ -150,7 +150,7 @@ void gguf_file::read_header() {
         const bool swapped = (version_ & 0xffff) == 0;
         throw error(error_code::model_unsupported,
                     path() + (swapped ? ": big-endian GGUF files are not supported"
-                                     : format(": GGUF version %u is not supported, versions 2 and 3 are", version_)));
+                                      : format(": GGUF version %u is not supported, versions 2 and 3 are", version_)));
     }
     const auto n_tensors = in.take<uint64_t>("the tensor count");
     const auto n_entries = in.take<uint64_t>("the key count");

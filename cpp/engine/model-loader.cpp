@@ -100,8 +100,8 @@ class model_loader {
                 continue;
             }
             const source_tensor & source = *planned.source;
-            ggml_context * ctx         = group_of(planned.buffer_type).ctx;
-            *planned.slot              = ggml_new_tensor(ctx, source.type, source.n_dims, source.ne.data());
+            ggml_context * ctx           = group_of(planned.buffer_type).ctx;
+            *planned.slot                = ggml_new_tensor(ctx, source.type, source.n_dims, source.ne.data());
             ggml_set_name(*planned.slot, source.name.c_str());
         }
     }
@@ -223,9 +223,9 @@ class model_loader {
 
     /** In the order of the files, so that a disk reads ahead. */
     void read_tensors() {
-        std::sort(plan_.begin(), plan_.end(),
-                  [](const auto & a, const auto & b) {
-            return std::tie(a.source->file->path(), a.source->offset) < std::tie(b.source->file->path(), b.source->offset);
+        std::sort(plan_.begin(), plan_.end(), [](const auto & a, const auto & b) {
+            return std::tie(a.source->file->path(), a.source->offset) <
+                   std::tie(b.source->file->path(), b.source->offset);
         });
         std::vector<char> staging(staging_bytes());
         report(0);

@@ -57,9 +57,8 @@ model_source::model_source(const std::string & path, const std::string & project
                                           : "it holds no text model: the tensor \"token_embd.weight\" is missing");
     }
     if (!projector_path.empty() && (is_own || has_vision(*text_))) {
-        throw error(error_code::invalid_option,
-                    format("%s has its own vision tower; leave the projector %s out", path.c_str(),
-                           projector_path.c_str()));
+        throw error(error_code::invalid_option, format("%s has its own vision tower; leave the projector %s out",
+                                                       path.c_str(), projector_path.c_str()));
     }
     if (is_own) {
         read_own();
@@ -68,8 +67,8 @@ model_source::model_source(const std::string & path, const std::string & project
     }
     for (size_t i = 0; i < tensors_.size(); i++) {
         if (!index_.emplace(tensors_[i].name, i).second) {
-            text_->fail(format("the tensor \"%s\" is there twice, under names of different layouts",
-                               tensors_[i].name.c_str()));
+            text_->fail(
+                format("the tensor \"%s\" is there twice, under names of different layouts", tensors_[i].name.c_str()));
         }
     }
 }

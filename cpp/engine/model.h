@@ -43,8 +43,9 @@ struct model {
 };
 
 /**
- * Loads a model. The whole of its files is validated before the first ggml call: header limits, hyper-parameters, and the plan
- * name -> type -> shape of every tensor; unknown tensors are refused. Memory is checked before it is allocated.
+ * Loads a model. The whole of its files is validated before the first ggml call: header limits, hyper-parameters, and
+ * the plan name -> type -> shape of every tensor; unknown tensors are refused. Memory is checked before it is
+ * allocated.
  *
  * Throws error{model_not_found, model_format, model_unsupported, out_of_memory, cancelled, io, backend}; nothing is
  * left behind after a throw.

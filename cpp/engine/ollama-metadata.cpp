@@ -17,35 +17,19 @@ const std::vector<float> clip_std  = {0.26862954f, 0.26130258f, 0.27577711f};
 
 /** Keys that mean the same in both schemas. Those that no writer leaves out are missed by whoever needs them. */
 const std::vector<const char *> text_keys = {
-    "general.file_type",
-    "general.quantization_version",
-    "mllama.context_length",
-    "mllama.embedding_length",
-    "mllama.feed_forward_length",
-    "mllama.block_count",
-    "mllama.attention.head_count",
-    "mllama.attention.head_count_kv",
-    "mllama.attention.layer_norm_rms_epsilon",
-    "mllama.rope.freq_base",
-    "tokenizer.ggml.model",
-    "tokenizer.ggml.tokens",
-    "tokenizer.ggml.token_type",
-    "tokenizer.ggml.merges",
-    "tokenizer.ggml.bos_token_id",
-    "tokenizer.ggml.eos_token_id",
-    "tokenizer.chat_template",
+    "general.file_type",           "general.quantization_version",   "mllama.context_length",
+    "mllama.embedding_length",     "mllama.feed_forward_length",     "mllama.block_count",
+    "mllama.attention.head_count", "mllama.attention.head_count_kv", "mllama.attention.layer_norm_rms_epsilon",
+    "mllama.rope.freq_base",       "tokenizer.ggml.model",           "tokenizer.ggml.tokens",
+    "tokenizer.ggml.token_type",   "tokenizer.ggml.merges",          "tokenizer.ggml.bos_token_id",
+    "tokenizer.ggml.eos_token_id", "tokenizer.chat_template",
 };
 const std::vector<const char *> vision_keys = {
-    "mllama.vision.embedding_length",
-    "mllama.vision.feed_forward_length",
-    "mllama.vision.block_count",
-    "mllama.vision.global.block_count",
-    "mllama.vision.attention.head_count",
-    "mllama.vision.attention.layer_norm_epsilon",
-    "mllama.vision.image_size",
-    "mllama.vision.patch_size",
-    "mllama.vision.num_channels",
-    "mllama.vision.max_num_tiles",
+    "mllama.vision.embedding_length",     "mllama.vision.feed_forward_length",
+    "mllama.vision.block_count",          "mllama.vision.global.block_count",
+    "mllama.vision.attention.head_count", "mllama.vision.attention.layer_norm_epsilon",
+    "mllama.vision.image_size",           "mllama.vision.patch_size",
+    "mllama.vision.num_channels",         "mllama.vision.max_num_tiles",
 };
 
 class translator {
@@ -56,7 +40,7 @@ class translator {
         out_.set("general.architecture", std::string("mllama"));
         out_.set("general.type", std::string("model"));
         out_.set("mllama.schema_version", uint32_t(1));
-        copy_or_set("general.name", std::string("mllama"));
+        copy_or_set(text_, "general.name", std::string("mllama"));
         copy(text_, text_keys);
         copy(vision_, vision_keys);
         translate_text();
@@ -74,9 +58,9 @@ class translator {
         }
     }
 
-    template <typename T> void copy_or_set(const char * key, const T & value) {
-        if (const gguf_entry * entry = text_.find(key)) {
-            out_.copy(text_, *entry);
+    template <typename T> void copy_or_set(const gguf_file & from, const char * key, const T & value) {
+        if (const gguf_entry * entry = from.find(key)) {
+            out_.copy(from, *entry);
         } else {
             out_.set(key, value);
         }
@@ -103,10 +87,10 @@ class translator {
     void translate_text() {
         const gguf_tensor * head = text_.find_tensor("output.weight");
         const auto n_tokens      = uint32_t(tokens().size());
-        copy_or_set("mllama.vocab_size", head != nullptr ? uint32_t(head->ne[1]) : n_tokens - 1);
+        copy_or_set(text_, "mllama.vocab_size", head != nullptr ? uint32_t(head->ne[1]) : n_tokens - 1);
 
         const uint32_t n_head = text_.get_u32("mllama.attention.head_count", 1);
-        copy_or_set("mllama.rope.dimension_count", text_.get_u32("mllama.embedding_length") / n_head);
+        copy_or_set(text_, "mllama.rope.dimension_count", text_.get_u32("mllama.embedding_length") / n_head);
         copy_integers(text_, "mllama.attention.cross_attention_layers");
         // what the factors were computed from is not told; the tensor holds the factors themselves
         const bool is_scaled = text_.find_tensor("rope_freqs.weight") != nullptr;
@@ -129,8 +113,8 @@ class translator {
         out_.set("mllama.vision.vision_output_dim", n_embd * n_states);
         out_.set("mllama.vision.feature_order", std::string("concatenated"));
         out_.set("mllama.vision.gates", std::string("activated"));
-        out_.set("mllama.vision.image_mean", clip_mean);
-        out_.set("mllama.vision.image_std", clip_std);
+        copy_or_set(vision_, "mllama.vision.image_mean", clip_mean);
+        copy_or_set(vision_, "mllama.vision.image_std", clip_std);
         out_.set("mllama.vision.image_rescale_factor", 1.0f / 255);
     }
 
@@ -147,7 +131,8 @@ class translator {
     void translate_tokenizer() {
         const auto found = std::find(tokens().begin(), tokens().end(), image_token);
         if (found == tokens().end()) {
-            text_.fail(format("the vocabulary has no %s; the token list was cut, and no picture can be shown", image_token));
+            text_.fail(
+                format("the vocabulary has no %s; the token list was cut, and no picture can be shown", image_token));
         }
         out_.set("mllama.image_token_id", uint32_t(found - tokens().begin()));
 
@@ -155,8 +140,8 @@ class translator {
         const gguf_entry * pre = text_.find("tokenizer.ggml.pre");
         const bool is_known    = pre != nullptr && text_.get_str("tokenizer.ggml.pre") != "default";
         out_.set("tokenizer.ggml.pre", std::string(is_known ? text_.get_str("tokenizer.ggml.pre") : "llama-bpe"));
-        copy_or_set("tokenizer.ggml.padding_token_id", text_.get_u32("tokenizer.ggml.eos_token_id"));
-        copy_or_set("tokenizer.ggml.add_bos_token", true);
+        copy_or_set(text_, "tokenizer.ggml.padding_token_id", text_.get_u32("tokenizer.ggml.eos_token_id"));
+        copy_or_set(text_, "tokenizer.ggml.add_bos_token", true);
         out_.set("tokenizer.ggml.eos_token_ids", stop_tokens());
     }
 

@@ -64,9 +64,10 @@ void check_position_gates(const gguf_file & vision, const gguf_tensor & position
     const float inverse       = read_number(vision, position);
     const float gate          = tile != nullptr ? read_number(vision, *tile) : 1.0f - inverse;
     if (!(std::fabs(gate) <= 1.0f && std::fabs(inverse + gate - 1.0f) <= tolerance)) {
-        vision.fail(format("v.position_embd.gate is %g and v.tile_position_embd.gate %g; they must be 1 - tanh and tanh of "
-                           "one gate",
-                           double(inverse), double(gate)));
+        vision.fail(
+            format("v.position_embd.gate is %g and v.tile_position_embd.gate %g; they must be 1 - tanh and tanh of "
+                   "one gate",
+                   double(inverse), double(gate)));
     }
 }
 
@@ -74,8 +75,8 @@ void check_position_gates(const gguf_file & vision, const gguf_tensor & position
 
 /** Whether the first layer of the MLP is called ffn_down. Shapes decide; where they cannot, the style of the names. */
 bool has_swapped_mlp(const gguf_file & vision) {
-    const auto n_ff         = int64_t(vision.get_u32("mllama.vision.feed_forward_length"));
-    const auto n_embd       = int64_t(vision.get_u32("mllama.vision.embedding_length"));
+    const auto n_ff        = int64_t(vision.get_u32("mllama.vision.feed_forward_length"));
+    const auto n_embd      = int64_t(vision.get_u32("mllama.vision.embedding_length"));
     const gguf_tensor * up = vision.find_tensor("v.blk.0.ffn_up.bias");
     return n_ff == n_embd || up == nullptr ? vision.find_tensor("v.blk.0.ln1.weight") != nullptr : up->ne[0] != n_ff;
 }
@@ -83,9 +84,8 @@ bool has_swapped_mlp(const gguf_file & vision) {
 std::string vision_name(const std::string & name, bool swapped_mlp) {
     static const std::pair<const char *, const char *> parts[] = {
         {".ln1.", ".attn_norm."}, {".ln2.", ".ffn_norm."}, {".attn_out.", ".attn_output."}};
-    static const std::pair<const char *, const char *> mlp[] = {{".ffn_up.", ".ffn_down."},
-                                                                {".ffn_down.", ".ffn_up."}};
-    const auto renamed = [&](const auto & pair) {
+    static const std::pair<const char *, const char *> mlp[] = {{".ffn_up.", ".ffn_down."}, {".ffn_down.", ".ffn_up."}};
+    const auto renamed                                       = [&](const auto & pair) {
         std::string result = name;
         return result.replace(result.find(pair.first), strlen(pair.first), pair.second);
     };
@@ -143,8 +143,8 @@ class translator {
   private:
     void add_text(const gguf_tensor & stored) {
         source_tensor tensor = as_stored(text_, stored, stored.name);
-        const bool is_norm   = ends_with(stored.name, ".cross_attn_q_norm.weight") ||
-                             ends_with(stored.name, ".cross_attn_k_norm.weight");
+        const bool is_norm =
+            ends_with(stored.name, ".cross_attn_q_norm.weight") || ends_with(stored.name, ".cross_attn_k_norm.weight");
         if (is_norm && paired_heads_ && stored.type == GGML_TYPE_F32 && stored.ne[0] % 2 == 0) {
             tensor.change = row_change::pair_halves;
         }

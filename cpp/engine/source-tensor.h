@@ -10,13 +10,15 @@ namespace bllossom {
 /** What the stored numbers of a row become. */
 enum class row_change {
     none,
-    concatenate_features, // of the projector: element `width + d * n + k` goes to `width + k * width + d`, n intermediates
+    concatenate_features, // of the projector: element `width + d * n + k` goes to `width + k * width + d`, n
+                          // intermediates
     pair_halves,          // of a head: element `b * d/2 + j` goes to `2 * j + b`
     activate,             // tanh
     one_minus,            // 1 - value
 };
 
-/** The base describes what `read_rows` gives; offset is where the stored tensor begins, for reading in the file's order. */
+/** The base describes what `read_rows` gives; offset is where the stored tensor begins, for reading in the file's
+ * order. */
 struct source_tensor : gguf_tensor {
     const gguf_file * file     = nullptr;
     const gguf_tensor * stored = nullptr; // same shape

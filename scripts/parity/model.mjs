@@ -48,11 +48,9 @@ export async function openModel(file, { rowMode, kvType, files = {} }) {
     rowMode,
     checkTensors: true,
   });
-  const { metadata } = await binding.readGguf(file);
   const prompt = (ids) => [{ tokens: Int32Array.from(ids) }];
   return {
     info,
-    metadata,
     prepare: (image) => prepareImage(image.file, info, binding.tileImage),
     evaluate: (ids, images, chunk) => engine.evaluate({ prompt: prompt(ids), images, chunk }),
     /** Ids of `maxTokens` greedy tokens, going on after a stop token. */
