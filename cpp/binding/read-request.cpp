@@ -60,19 +60,22 @@ static layout_hints read_layout_hints(Napi::Object o) {
                              {{"auto", heads::automatic}, {"paired", heads::paired}, {"halves", heads::halves}})};
 }
 
+model_files read_model_files(Napi::Value value) {
+    const Napi::Object o = read_object(value, "files");
+    return {string_of(o, "path"), string_of(o, "projectorPath"), read_layout_hints(o)};
+}
+
 engine_options read_engine_options(Napi::Value value) {
     const Napi::Object o = read_object(value, "options");
 
     engine_options options;
-    options.path           = string_of(o, "path");
-    options.device         = string_of(o, "device");
-    options.projector_path = string_of(o, "projectorPath");
-    options.hints          = read_layout_hints(o);
-    options.n_threads      = count_of(o, "threads");
-    options.n_gpu_layers   = count_of(o, "gpuLayers", -1);
-    options.gpu            = read_gpu_limits(o);
-    options.n_seq_max      = count_of(o, "maxSequences");
-    options.check_tensors  = bool_of(o, "checkTensors");
+    static_cast<model_files &>(options) = read_model_files(value);
+    options.device                      = string_of(o, "device");
+    options.n_threads                   = count_of(o, "threads");
+    options.n_gpu_layers                = count_of(o, "gpuLayers", -1);
+    options.gpu                         = read_gpu_limits(o);
+    options.n_seq_max                   = count_of(o, "maxSequences");
+    options.check_tensors               = bool_of(o, "checkTensors");
 
     options.context.n_ctx    = count_of(o, "contextSize");
     options.context.n_batch  = count_of(o, "batchSize");

@@ -303,7 +303,7 @@ void engine::do_load(uint32_t id, const engine_options & options, const cancel_f
     if (options.n_threads == 0) {
         next->backends->set_n_threads(useful_threads(next->weights->n_bytes, next->backends->n_threads()));
     }
-    const model_source source(options.path, options.projector_path, options.hints);
+    const model_source source(options);
     next->words =
         std::make_shared<vocab>(source.metadata(), next->weights->hp.text.n_vocab, next->weights->hp.image_token_id);
     next->requests = std::make_unique<runner>(

@@ -24,10 +24,7 @@ namespace bllossom {
 
 class runner;
 
-struct engine_options {
-    std::string path;
-    std::string projector_path;    // of a text model in a file of its own
-    layout_hints hints;            // for files of Ollama
+struct engine_options : model_files {
     std::string device   = "auto"; // backend.h
     int32_t n_threads    = 0;      // 0: physical cores
     int32_t n_gpu_layers = -1;     // -1: as many as fit
@@ -39,8 +36,8 @@ struct engine_options {
 
 /** Those of loading the weights. */
 inline load_options to_load_options(const engine_options & options, std::function<bool(float)> progress = nullptr) {
-    return {options.path, options.projector_path, options.hints, options.check_tensors, options.n_gpu_layers,
-            options.gpu,  std::move(progress)};
+    const model_files & files = options;
+    return {files, options.check_tensors, options.n_gpu_layers, options.gpu, std::move(progress)};
 }
 
 class engine {

@@ -32,8 +32,7 @@ struct weight_group {
 class model_loader {
   public:
     model_loader(const backend_set & backends, const load_options & options)
-        : backends_(backends), options_(options), source_(options.path, options.projector_path, options.hints),
-          model_(std::make_unique<model>()) {}
+        : backends_(backends), options_(options), source_(options), model_(std::make_unique<model>()) {}
 
     std::unique_ptr<model> outline() {
         const assert_guard guard;

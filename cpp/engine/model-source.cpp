@@ -44,8 +44,7 @@ bool has_vision(const gguf_file & file) {
 
 } // namespace
 
-model_source::model_source(const std::string & path, const std::string & projector_path, layout_hints hints)
-    : text_(std::make_unique<gguf_file>(path)) {
+model_source::model_source(const model_files & files) : text_(std::make_unique<gguf_file>(files.path)) {
     check_architecture(*text_);
     const bool is_own = text_->find("mllama.schema_version") != nullptr;
     if (!is_own) {
@@ -56,14 +55,14 @@ model_source::model_source(const std::string & path, const std::string & project
                                             "text model, and this file as its projector (--projector)"
                                           : "it holds no text model: the tensor \"token_embd.weight\" is missing");
     }
-    if (!projector_path.empty() && (is_own || has_vision(*text_))) {
+    if (!files.projector_path.empty() && (is_own || has_vision(*text_))) {
         throw error(error_code::invalid_option, format("%s has its own vision tower; leave the projector %s out",
-                                                       path.c_str(), projector_path.c_str()));
+                                                       files.path.c_str(), files.projector_path.c_str()));
     }
     if (is_own) {
         read_own();
     } else {
-        read_ollama(has_vision(*text_) ? *text_ : open_projector(projector_path), hints);
+        read_ollama(has_vision(*text_) ? *text_ : open_projector(files.projector_path), files.hints);
     }
     for (size_t i = 0; i < tensors_.size(); i++) {
         if (!index_.emplace(tensors_[i].name, i).second) {

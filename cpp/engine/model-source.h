@@ -21,6 +21,12 @@ struct layout_hints {
     head_order heads = head_order::automatic; // of the rows of cross-attention queries and keys
 };
 
+struct model_files {
+    std::string path;
+    std::string projector_path; // of a text model in a file of its own; else empty
+    layout_hints hints;
+};
+
 class model_source {
   public:
     /**
@@ -28,7 +34,7 @@ class model_source {
      * error{model_unsupported} for another architecture, a layout that is not supported and for half of a pair;
      * error{invalid_option} for a projector that does not belong to the model; error{model_format}.
      */
-    explicit model_source(const std::string & path, const std::string & projector_path = "", layout_hints hints = {});
+    explicit model_source(const model_files & files);
 
     /** The keys of our schema; the values are not checked yet. */
     const gguf_metadata & metadata() const { return translated_ ? *translated_ : *text_; }

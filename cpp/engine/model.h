@@ -16,10 +16,7 @@
 
 namespace bllossom {
 
-struct load_options {
-    std::string path;
-    std::string projector_path;  // of a text model in a file of its own
-    layout_hints hints;          // for files of Ollama
+struct load_options : model_files {
     bool check_tensors   = true; // refuse NaN and infinity in the weights
     int32_t n_gpu_layers = -1;   // text layers on the GPU; -1: as many as fit
     gpu_limits gpu;              // what "fit" means

@@ -6,6 +6,7 @@ import { registerBatch } from './commands/batch.js';
 import { registerConfig } from './commands/config.js';
 import { registerConvert } from './commands/convert.js';
 import { registerDocument } from './commands/document.js';
+import { registerExport } from './commands/export.js';
 import { registerInfo } from './commands/info.js';
 import { registerInspect } from './commands/inspect.js';
 import { registerText } from './commands/text.js';
@@ -47,6 +48,7 @@ export function createProgram(): Command {
   registerDocument(program);
   registerBatch(program);
   registerConvert(program);
+  registerExport(program);
   registerInspect(program);
   registerConfig(program);
   registerInfo(program);

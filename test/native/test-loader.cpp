@@ -59,7 +59,7 @@ load_options options_for(const std::string & path) {
 
 /** Every planned tensor is bound, has the plan's shape, and where its buffer is readable holds the file's bytes. */
 void check_bound(const std::string & path, model & loaded, const char * title) {
-    const model_source source(path);
+    const model_source source({path, "", {}});
     std::map<std::string, int> per_buffer;
     size_t compared = 0;
 

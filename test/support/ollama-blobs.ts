@@ -18,6 +18,8 @@ export interface BlobVariant {
   globalGates?: 'tanh' | 'raw';
   /** Keys of the preprocessor, which Ollama's files do without. */
   preprocessor?: boolean;
+  /** One more tensor, of one zero. */
+  extraTensor?: string;
   /** Default: that of the checkpoint's tokenizer. null: none. */
   pre?: string | null;
 }
@@ -138,6 +140,8 @@ class BlobMaker {
       put('output.weight', 'language_model.lm_head.weight');
     }
     put('output_norm.weight', `${body}norm.weight`);
+    const { extraTensor } = this.#variant;
+    if (extraTensor !== undefined) made.set(extraTensor, { ne: [1], type: 'F32', values: new Float32Array(1) });
     const factors = this.#ropeFactors();
     if (factors) made.set('rope_freqs.weight', { ne: [factors.length], type: 'F32', values: factors });
 

@@ -165,13 +165,23 @@ export const EN = {
   infoLoadedValue: '{ram} GB of memory, {vram} GB on GPUs',
 
   // convert
-  convert: 'convert a Hugging Face Mllama checkpoint to one GGUF file',
-  convertSource: 'folder with config.json, tokenizer.json and safetensors',
+  convert: 'convert a Hugging Face Mllama checkpoint, or a model of Ollama, to one GGUF file',
+  convertSource: 'folder with config.json, tokenizer.json and safetensors; or a GGUF file, or ollama:<name>',
   convertOutput: 'GGUF file to write; it appears when it is complete',
-  convertType: 'how the weights are stored',
+  convertType: 'how the weights of a checkpoint are stored',
   convertIntermediates: 'vision states that the indices in config.json mean, those entering or leaving their layers',
   convertThreads: 'threads that convert; 0: all',
+  convertVisionType: 'of a GGUF file: how the vision tower is stored; the text model keeps its weights',
+  convertNotForGguf: '{option} is for checkpoints: the text model of a GGUF file keeps its weights (see --vision-type)',
+  convertNotForCheckpoint: '{option} is for GGUF files: a checkpoint is converted as --type says',
+  copyDone: '{file}: {size}, {seconds} s',
   convertDone: '{file}: {parameters} parameters, {types}, {seconds} s',
+
+  // export
+  export: 'write a part of a model for other programs',
+  exportSource: 'GGUF file, or ollama:<name>',
+  exportTextOnly: 'the text model alone, as a GGUF file that llama.cpp loads',
+  exportNeedsTextOnly: 'Say what to export: --text-only',
 
   // inspect
   inspect: 'show what a GGUF file holds and the memory it needs',
@@ -188,6 +198,7 @@ export const EN = {
 
   // progress, timings, failures
   converting: 'converting',
+  exporting: 'exporting',
   loading: 'loading',
   answering: 'answering',
   reading: 'reading',

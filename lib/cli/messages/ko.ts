@@ -167,14 +167,25 @@ export const KO: Record<MessageKey, string> = {
   infoLoadedValue: '메모리 {ram} GB, GPU {vram} GB',
 
   // convert
-  convert: 'Hugging Face Mllama 체크포인트를 GGUF 파일 하나로 변환합니다',
-  convertSource: 'config.json, tokenizer.json, safetensors가 있는 폴더',
+  convert: 'Hugging Face Mllama 체크포인트나 Ollama 모델을 GGUF 파일 하나로 변환합니다',
+  convertSource: 'config.json, tokenizer.json, safetensors가 있는 폴더, GGUF 파일 또는 ollama:<이름>',
   convertOutput: '만들 GGUF 파일; 완성된 뒤에 나타납니다',
-  convertType: '가중치 저장 형식',
+  convertType: '체크포인트의 가중치 저장 형식',
   convertIntermediates:
     'config.json의 중간 층 번호가 뜻하는 상태: 층에 들어가는(entering) 또는 층에서 나오는(leaving) 상태',
   convertThreads: '변환 스레드 수; 0: 모두',
+  convertVisionType: 'GGUF 파일의 비전 타워 저장 형식; 텍스트 모델의 가중치는 그대로 둡니다',
+  convertNotForGguf:
+    '{option}은(는) 체크포인트용입니다: GGUF 파일의 텍스트 모델은 가중치를 그대로 둡니다(--vision-type 참고)',
+  convertNotForCheckpoint: '{option}은(는) GGUF 파일용입니다: 체크포인트는 --type에 따라 변환합니다',
+  copyDone: '{file}: {size}, {seconds}초',
   convertDone: '{file}: 파라미터 {parameters}개, {types}, {seconds}초',
+
+  // export
+  export: '다른 프로그램이 쓸 수 있게 모델의 일부를 저장합니다',
+  exportSource: 'GGUF 파일 또는 ollama:<이름>',
+  exportTextOnly: '텍스트 모델만, llama.cpp가 불러올 수 있는 GGUF 파일로',
+  exportNeedsTextOnly: '내보낼 부분을 지정하세요: --text-only',
 
   // inspect
   inspect: 'GGUF 파일의 내용과 필요한 메모리를 보여 줍니다',
@@ -191,6 +202,7 @@ export const KO: Record<MessageKey, string> = {
 
   // progress, timings, failures
   converting: '변환하는 중',
+  exporting: '내보내는 중',
   loading: '불러오는 중',
   answering: '답하는 중',
   reading: '읽는 중',
