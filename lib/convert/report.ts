@@ -54,9 +54,10 @@ export function reportTensors(
 }
 
 function unweightedTensors(plan: readonly PlannedTensor[], importance: Importance | undefined): string[] {
-  const missing =
-    importance === undefined
-      ? plan.filter(({ type }) => LOW.includes(type))
-      : plan.filter(({ name, type }) => usesImportance(type) && !importance.has(name) && name !== 'token_embd.weight');
-  return missing.map(({ name }) => name);
+  const untied = plan.some(({ name }) => name === 'output.weight');
+  return plan
+    .filter(({ name }) => !(untied && name === 'token_embd.weight')) // no input is multiplied with it: it has no weights
+    .filter(({ type }) => (importance === undefined ? LOW.includes(type) : usesImportance(type)))
+    .filter(({ name }) => importance?.has(name) !== true)
+    .map(({ name }) => name);
 }

@@ -72,6 +72,8 @@ const MAX_PATHS = 1_000_000;
  *
  * Counted are the rows whose results matter: of a picture the rows of its real tiles, not those that pad it; in a
  * cross-attention layer the tokens that see a picture. Without pictures the file has nothing for the vision tower.
+ * Other requests of the manager take turns with the chunks and pictures, and are best left out: while they hold the
+ * context, a chunk fails with ContextFullError.
  *
  * Rejects with InvalidArgumentError (also for a file that is not UTF-8, or is empty, and while another collection runs
  * with this manager), ModelNotLoadedError, ModelFormatError and ModelNotFoundError about `from`, IoError,

@@ -418,6 +418,16 @@ export function subjects({ api, files, manager, loadedManager }) {
     inside: true,
   };
   all.inspectGguf = { args: () => [files.model], call: (...given) => api.inspectGguf(...given) };
+  all.collectImportance = {
+    args: () => [
+      manager,
+      {
+        ...{ output: 'importance.gguf', texts: [files.config], images: [files.image], prompt: '?', chunk: 8 },
+        ...{ maxChunks: 1, onProgress() {}, signal: new AbortController().signal },
+      },
+    ],
+    call: (...given) => api.collectImportance(...given),
+  };
   const recorded = () => ({
     ...{ version: 1, repository: 'a/b', revision: 'main', type: 'F32', bytes: 1, sha256: '0'.repeat(64) },
     ...{ sources: [], created: '2026-01-02' },
@@ -434,16 +444,6 @@ export function subjects({ api, files, manager, loadedManager }) {
       allows: allowsOwn,
     },
   });
-  all.collectImportance = {
-    args: () => [
-      manager,
-      {
-        ...{ output: 'importance.gguf', texts: [files.config], images: [files.image], prompt: '?', chunk: 8 },
-        ...{ maxChunks: 1, onProgress() {}, signal: new AbortController().signal },
-      },
-    ],
-    call: (...given) => api.collectImportance(...given),
-  };
   all.convertCheckpoint = {
     args: () => [{ source: files.checkpoint, output: 'converted.gguf', type: 'F16', threads: 1, onProgress() {} }],
     call: (...given) => api.convertCheckpoint(...given),
