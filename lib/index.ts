@@ -46,6 +46,15 @@ export {
   type ConvertedTensor,
   convertCheckpoint,
 } from './convert/convert.js';
+export {
+  type CopyOptions,
+  type CopyReport,
+  exportText,
+  type RewriteOptions,
+  rewriteModel,
+  VISION_TYPES,
+  type VisionType,
+} from './convert/rewrite.js';
 export type { CheckpointFiles, RandomAccessFile } from './convert/tensor-source.js';
 export { CONVERSION_TYPES, type ConversionType, type StoredType } from './convert/types.js';
 export type { PageRange } from './document/page-range.js';

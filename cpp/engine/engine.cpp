@@ -333,8 +333,9 @@ void engine::do_load(uint32_t id, const engine_options & options, const cancel_f
     if (options.n_threads == 0) {
         next->backends->set_n_threads(useful_threads(next->weights->n_bytes, next->backends->n_threads()));
     }
-    next->words    = std::make_shared<vocab>(gguf_file(options.path), next->weights->hp.text.n_vocab,
-                                          next->weights->hp.image_token_id);
+    const model_source source(options);
+    next->words =
+        std::make_shared<vocab>(source.metadata(), next->weights->hp.text.n_vocab, next->weights->hp.image_token_id);
     next->requests = std::make_unique<runner>(
         next->weights, next->words, *next->backends, options.context,
         options.n_seq_max > 0 ? options.n_seq_max : default_n_seq_max, [this](event && e) { emit(std::move(e)); },

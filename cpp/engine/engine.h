@@ -7,6 +7,7 @@
 
 #include "event.h"
 #include "gpu-limits.h"
+#include "model-source.h"
 #include "request.h"
 
 #include <condition_variable>
@@ -23,8 +24,7 @@ namespace bllossom {
 
 class runner;
 
-struct engine_options {
-    std::string path;
+struct engine_options : model_files {
     std::string device   = "auto"; // backend.h
     int32_t n_threads    = 0;      // 0: physical cores
     int32_t n_gpu_layers = -1;     // -1: as many as fit
@@ -36,7 +36,8 @@ struct engine_options {
 
 /** Those of loading the weights. */
 inline load_options to_load_options(const engine_options & options, std::function<bool(float)> progress = nullptr) {
-    return {options.path, options.check_tensors, options.n_gpu_layers, options.gpu, std::move(progress)};
+    const model_files & files = options;
+    return {files, options.check_tensors, options.n_gpu_layers, options.gpu, std::move(progress)};
 }
 
 class engine {

@@ -10,6 +10,7 @@ import { message } from './messages.js';
 
 export interface ModelOptions {
   model?: string;
+  projector?: string;
   config?: string;
   device?: string;
   gpuLayers?: number | string;
@@ -49,6 +50,7 @@ export function withModelOptions(command: Command): Command {
 export function withDeviceOptions(command: Command): Command {
   return command
     .optionsGroup(message('modelTitle'))
+    .option('--projector <file>', message('projector'))
     .option('-c, --config <file>', message('config'))
     .option('--device <name>', message('device'))
     .option('--gpu-layers <n>', message('gpuLayers'), (text) => (text === 'auto' ? text : number(text)))
@@ -82,6 +84,7 @@ type Place = readonly [section: SectionName, key: string];
 
 const MODEL_PLACES: Record<Exclude<keyof ModelOptions, 'config'>, Place> = {
   model: ['model', 'path'],
+  projector: ['model', 'projector'],
   device: ['model', 'deviceMap'],
   gpuLayers: ['hardware', 'gpuLayers'],
   threads: ['hardware', 'threads'],

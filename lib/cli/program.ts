@@ -6,6 +6,7 @@ import { registerBatch } from './commands/batch.js';
 import { registerConfig } from './commands/config.js';
 import { registerConvert } from './commands/convert.js';
 import { registerDocument } from './commands/document.js';
+import { registerExport } from './commands/export.js';
 import { registerImatrix } from './commands/imatrix.js';
 import { registerInfo } from './commands/info.js';
 import { registerInspect } from './commands/inspect.js';
@@ -52,6 +53,7 @@ export function createProgram(): Command {
   registerBatch(program);
   registerConvert(program);
   registerImatrix(program);
+  registerExport(program);
   registerInspect(program);
   registerList(program);
   registerRm(program);

@@ -47,8 +47,18 @@ export interface NativeGgufInfo {
   fileBytes: number;
 }
 
-export interface NativeLoadOptions {
+/** A model on disk: a file of ours, or one or two of Ollama. */
+export interface NativeModelFiles {
   path: string;
+  /** The projector of a model in two files; "": none. */
+  projectorPath: string;
+  /** For files of Ollama: whether tanh has been applied to the gates of the vision tower's global layers. */
+  ollamaGates: 'auto' | 'raw' | 'activated';
+  /** For files of Ollama: the order of the rows in each head of cross-attention queries and keys. */
+  ollamaHeads: 'auto' | 'paired' | 'halves';
+}
+
+export interface NativeLoadOptions extends NativeModelFiles {
   /** "auto" | "cpu" | "cuda" | a device name. */
   device: string;
   /** 0: number of physical cores, fewer for a small model. */
@@ -284,6 +294,31 @@ export interface NativeGgufWriter {
   close(): void;
 }
 
+/**
+ * Writes a model, of any layout that can be loaded, as a new GGUF file: piece by piece to `<path>.tmp`, which `finish`
+ * renames. Nothing is read before the first `step`. Methods must not overlap.
+ */
+export interface NativeModelCopy {
+  /** Writes the next piece; all is written when both numbers are equal. */
+  step(): Promise<NativeCopyProgress>;
+  finish(): Promise<NativeCopyProgress>;
+  /** Removes the temporary file, once a running call is over; harmless after `finish`. */
+  abort(): void;
+}
+
+/** Bytes of the source. */
+export interface NativeCopyProgress {
+  bytesDone: number;
+  bytesTotal: number;
+}
+
+export interface NativeCopyOptions {
+  /** What becomes of weights of the vision tower that are not quantized; only for a "model". */
+  visionType: 'keep' | 'BF16' | 'Q8_0';
+  /** 0: all of the machine. */
+  threads: number;
+}
+
 export interface NativeMetadataEntry {
   key: string;
   type: 'u32' | 'i32' | 'f32' | 'bool' | 'string' | 'i32[]' | 'f32[]' | 'string[]';
@@ -333,6 +368,13 @@ export interface NativeBinding {
   ): Promise<Uint8Array>;
   /** Ends the threads of this environment's engines and waits for them: for the moment before the process ends. */
   endEngines(): void;
+  /** A "model" is a file of ours; a "text" is the text model alone, as a file of llama.cpp. */
+  ModelCopy: new (
+    what: 'model' | 'text',
+    files: NativeModelFiles,
+    output: string,
+    options: NativeCopyOptions,
+  ) => NativeModelCopy;
   Engine: new (onEvents: (events: NativeEvent[]) => void) => NativeEngine;
   GgufWriter: new (
     path: string,

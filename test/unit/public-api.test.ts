@@ -100,6 +100,7 @@ const ERRORS: Record<string, string> = {
 const DEFAULTS = {
   model: {
     ...{ name: 'Bllossom/llama-3.2-Korean-Bllossom-AICA-5B', path: null, deviceMap: 'auto', torchDtype: 'bfloat16' },
+    ...{ projector: null, ollamaGates: 'auto', ollamaHeads: 'auto' },
     ...{ lowCpuMemUsage: true, trustRemoteCode: false, crossRowMode: 'hf' },
   },
   quantization: {
