@@ -46,6 +46,15 @@ export {
   type ConvertedTensor,
   convertCheckpoint,
 } from './convert/convert.js';
+export {
+  type CopyOptions,
+  type CopyReport,
+  exportText,
+  type RewriteOptions,
+  rewriteModel,
+  VISION_TYPES,
+  type VisionType,
+} from './convert/rewrite.js';
 export type { CheckpointFiles, RandomAccessFile } from './convert/tensor-source.js';
 export { CONVERSION_TYPES, type ConversionType, type StoredType } from './convert/types.js';
 export type { PageRange } from './document/page-range.js';
@@ -94,7 +103,14 @@ export type { DecodeOptions, ImageSource } from './image/decode.js';
 export type { ImageLimits } from './image/limits.js';
 export type { PreparedImage } from './image/prepare.js';
 export type { EncodedSource, UrlFetcher } from './image/source.js';
-export { type GgufReport, inspectGguf, type MemoryPlan } from './inspect.js';
+export {
+  collectImportance,
+  type ImportanceOptions,
+  type ImportanceProgress,
+  type ImportanceReport,
+} from './importance/collect.js';
+export { type GgufReport, inspectGguf } from './inspect.js';
+export type { MemoryPlan } from './memory-plan.js';
 export type { ModelArchitecture, ModelInfo } from './model-info.js';
 export {
   getModelManager,
@@ -102,6 +118,18 @@ export {
   type LoadModelOptions,
   ModelManager,
 } from './model-manager.js';
+export { type InstalledModel, listModels, type ModelFilter, removeModel } from './models/installed.js';
+export type { ModelRecord, ModelSource } from './models/record.js';
+export {
+  type ExpectedArchitecture,
+  type KnownModel,
+  knownModels,
+  type Licence,
+  type ModelSize,
+  type ResolvedModel,
+  resolveModel,
+} from './models/registry.js';
+export { type VerifiedModel, type VerifyOptions, verifyModel } from './models/verify.js';
 export {
   type MonitoredResult,
   monitorPerformance,

@@ -1,5 +1,6 @@
 import { checkPath } from './check.js';
 import { ModelFormatError, toBllossomError } from './errors.js';
+import { estimateMemory, type MemoryPlan } from './memory-plan.js';
 import type { MetadataValue, NativeGgufInfo, NativeTensorInfo } from './native/binding.js';
 import { loadNative } from './native/load.js';
 
@@ -17,18 +18,8 @@ export interface GgufReport {
   /** Whole lengths of the arrays that `metadata` holds only the start of. */
   arrayLengths: Record<string, number>;
   tensors: NativeTensorInfo[];
-  /** Only for the architecture that this package runs. */
+  /** Only for whole models of the architecture that this package runs. */
   memory: MemoryPlan | undefined;
-}
-
-/** Bytes that running the model takes, apart from scratch. */
-export interface MemoryPlan {
-  weights: number;
-  /** Self-attention keys and values in F16, per 1,000 tokens and for a context of 8,192. */
-  selfCachePer1000Tokens: number;
-  selfCacheAt8192: number;
-  /** Cross-attention keys and values in F16 of one image with all its tiles. */
-  crossCachePerImage: number;
 }
 
 /**
@@ -60,11 +51,16 @@ export async function inspectGguf(path: string): Promise<GgufReport> {
     metadata,
     arrayLengths: info.arrayLengths,
     tensors: info.tensors,
-    memory: architecture === 'mllama' ? planMemory(path, info) : undefined,
+    memory: architecture === 'mllama' && isWhole(info.tensors) ? memoryOf(path, info) : undefined,
   };
 }
 
 const elements = ({ ne }: NativeTensorInfo): number => ne.reduce((product, n) => product * n, 1);
+
+/** Not one half of a model in two files. */
+function isWhole(tensors: NativeTensorInfo[]): boolean {
+  return ['token_embd.weight', 'v.class_embd'].every((name) => tensors.some((tensor) => tensor.name === name));
+}
 
 function countTypes(tensors: NativeTensorInfo[]): GgufReport['types'] {
   const types = new Map<string, { type: string; tensors: number; bytes: number }>();
@@ -75,8 +71,7 @@ function countTypes(tensors: NativeTensorInfo[]): GgufReport['types'] {
   return [...types.values()].sort((a, b) => b.bytes - a.bytes);
 }
 
-/** Per token and layer, keys and values are two rows of headCountKv * headSize elements of two bytes. */
-function planMemory(path: string, { metadata, arrayLengths, tensors }: NativeGgufInfo): MemoryPlan | undefined {
+function memoryOf(path: string, { metadata, arrayLengths, tensors }: NativeGgufInfo): MemoryPlan {
   const number = (key: string): number => {
     const value = metadata[`mllama.${key}`];
     if (typeof value !== 'number' || value <= 0) {
@@ -84,20 +79,30 @@ function planMemory(path: string, { metadata, arrayLengths, tensors }: NativeGgu
     }
     return value;
   };
-  const key = 'mllama.attention.cross_attention_layers';
-  const cross = metadata[key];
-  if (!Array.isArray(cross)) {
-    throw new ModelFormatError(`${path}: ${key} is missing`);
-  }
-  const crossLayers = arrayLengths[key] ?? cross.length;
-  const headSize = number('embedding_length') / number('attention.head_count');
-  const layerRow = 2 * number('attention.head_count_kv') * headSize * 2;
-  const selfToken = (number('block_count') - crossLayers) * layerRow;
-  const positions = Math.floor(number('vision.image_size') / number('vision.patch_size')) ** 2 + 1;
-  return {
-    weights: tensors.reduce((sum, { bytes }) => sum + bytes, 0),
-    selfCachePer1000Tokens: 1000 * selfToken,
-    selfCacheAt8192: 8192 * selfToken,
-    crossCachePerImage: crossLayers * layerRow * number('vision.max_num_tiles') * positions,
+  const count = (key: string): number => {
+    const value = metadata[`mllama.${key}`];
+    if (!Array.isArray(value)) throw new ModelFormatError(`${path}: mllama.${key} is missing`);
+    return arrayLengths[`mllama.${key}`] ?? value.length;
   };
+  const weights = tensors.reduce((sum, { bytes }) => sum + bytes, 0);
+  return estimateMemory(weights, {
+    text: {
+      crossLayerCount: count('attention.cross_attention_layers'),
+      blockCount: number('block_count'),
+      embeddingLength: number('embedding_length'),
+      feedForwardLength: number('feed_forward_length'),
+      headCount: number('attention.head_count'),
+      headCountKv: number('attention.head_count_kv'),
+      contextLength: number('context_length'),
+    },
+    vision: {
+      embeddingLength: number('vision.embedding_length'),
+      feedForwardLength: number('vision.feed_forward_length'),
+      imageSize: number('vision.image_size'),
+      patchSize: number('vision.patch_size'),
+      channels: number('vision.num_channels'),
+      maxTiles: number('vision.max_num_tiles'),
+      intermediateCount: count('vision.intermediate_layers_indices'),
+    },
+  });
 }

@@ -14,7 +14,7 @@ import {
   toBllossomError,
 } from './errors.js';
 import { describeModel, GB, type ModelInfo } from './model-info.js';
-import { locateModel } from './model-path.js';
+import { locateModel, type ModelFiles } from './model-path.js';
 import type { NativeLoadOptions, NativeMemory, NativeModelInfo, NativeSystemInfo } from './native/binding.js';
 import { Engine } from './native/engine.js';
 import { loadNative } from './native/load.js';
@@ -49,6 +49,7 @@ let reconfigure: (manager: ModelManager, config: Config) => boolean;
  * | `unloadModel`             | nothing to do        | ends the loading | unloads   | ends the generations | joins            |
  * | `clearMemory`             | nothing to do        | nothing to do    | clears    | clears what is idle  | nothing to do    |
  * | `healthCheck`             | false                | false            | true      | true, beside them    | false            |
+ * | `planMemory`              | plans                | plans            | plans     | plans                | plans            |
  * | `getModelInfo().status`   | "not_loaded"         | "not_loaded"     | "loaded"  | "loaded"             | "not_loaded"     |
  * | `model`, `processor`, `device` | null            | null             | there     | there                | null             |
  * | `requireModel`, generators, documents | `ModelNotLoadedError` | `ModelNotLoadedError` | answer | answer, computed together | `ModelNotLoadedError` |
@@ -155,9 +156,9 @@ export class ModelManager implements AsyncDisposable {
   async planMemory(): Promise<NativeMemory> {
     try {
       this.#config.validate();
-      const path = await locateModel(this.#config);
+      const files = await locateModel(this.#config);
       const binding = loadNative();
-      return await binding.planMemory(toNativeOptions(this.#config, path, binding.systemInfo()));
+      return await binding.planMemory(toNativeOptions(this.#config, files, binding.systemInfo()));
     } catch (error) {
       throw toBllossomError(error);
     }
@@ -258,9 +259,9 @@ async function loadFrom(config: Config, control: Required<Waiter>): Promise<Load
   let engine: Engine | undefined;
   try {
     config.validate();
-    const path = await locateModel(config);
+    const files = await locateModel(config);
     const binding = loadNative();
-    const options = toNativeOptions(config, path, binding.systemInfo());
+    const options = toNativeOptions(config, files, binding.systemInfo());
     engine = new Engine(binding);
     const info = await engine.load(options, control);
     const processor = new Processor(engine, info, binding.tileImage, () => imageFetcher(config.network));
@@ -271,11 +272,14 @@ async function loadFrom(config: Config, control: Required<Waiter>): Promise<Load
   }
 }
 
-function toNativeOptions(config: Config, path: string, { devices }: NativeSystemInfo): NativeLoadOptions {
+function toNativeOptions(config: Config, files: ModelFiles, { devices }: NativeSystemInfo): NativeLoadOptions {
   const { model, hardware } = config;
   const aimsAtGpu = model.deviceMap === 'auto' && hardware.targetGpu !== null;
   return {
-    path,
+    path: files.path,
+    projectorPath: files.projector ?? '',
+    ollamaGates: model.ollamaGates,
+    ollamaHeads: model.ollamaHeads,
     device: pickDevice(config, devices),
     threads: hardware.threads ?? 0,
     gpuLayers: hardware.gpuLayers === 'auto' ? -1 : hardware.gpuLayers,

@@ -114,6 +114,11 @@ cross_image context::locate(int32_t slot, int32_t n_tiles, image_range range) co
     return {range, cross_->first_cell(slot), n_tiles * hp.n_pos(), hp.n_rows()};
 }
 
+void context::observe(importance_collector * collector) {
+    collector_ = collector;
+    ggml_backend_sched_set_eval_callback(sched_.get(), collector ? importance_collector::on_node : nullptr, collector);
+}
+
 /** Runs an allocated graph; false when it was aborted. */
 bool context::compute(ggml_cgraph * gf) {
     const ggml_status status = ggml_backend_sched_graph_compute(sched_.get(), gf);
@@ -167,6 +172,9 @@ bool context::encode(const image_input & image, int32_t slot, vision_probe * pro
             outputs.features = build_output_copy(graph, outputs.features);
             outputs.states   = build_output_copy(graph, outputs.states);
         }
+        if (collector_) {
+            collector_->watch(graph.gf, image_rows(image.n_tiles, model_->hp.vision));
+        }
         allocate(sched_.get(), graph.gf);
     }
     inputs.set(image, model_->hp.vision);
@@ -188,6 +196,9 @@ bool context::decode(const std::vector<batch_row> & rows) {
     {
         const assert_guard guard;
         logits = build_text(graph.ctx.get(), graph.gf, *model_, *self_, *cross_, shape, inputs);
+        if (collector_) {
+            collector_->watch(graph.gf, text_rows(rows, *model_, options_.mode));
+        }
         allocate(sched_.get(), graph.gf);
     }
     inputs.set(rows, shape, *self_, options_.mode);

@@ -4,6 +4,7 @@
 #include "backend.h"
 #include "gpu-limits.h"
 #include "hparams.h"
+#include "model-source.h"
 #include "weights.h"
 
 #include <functional>
@@ -15,8 +16,7 @@
 
 namespace bllossom {
 
-struct load_options {
-    std::string path;
+struct load_options : model_files {
     bool check_tensors   = true; // refuse NaN and infinity in the weights
     int32_t n_gpu_layers = -1;   // text layers on the GPU; -1: as many as fit
     gpu_limits gpu;              // what "fit" means
@@ -40,8 +40,9 @@ struct model {
 };
 
 /**
- * Loads a model. The whole file is validated before the first ggml call: header limits, hyper-parameters, and the plan
- * name -> type -> shape of every tensor; unknown tensors are refused. Memory is checked before it is allocated.
+ * Loads a model. The whole of its files is validated before the first ggml call: header limits, hyper-parameters, and
+ * the plan name -> type -> shape of every tensor; unknown tensors are refused. Memory is checked before it is
+ * allocated.
  *
  * Throws error{model_not_found, model_format, model_unsupported, out_of_memory, cancelled, io, backend}; nothing is
  * left behind after a throw.

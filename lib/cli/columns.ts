@@ -21,3 +21,15 @@ export function table(rows: readonly (readonly [title: string, value: string])[]
   const width = Math.max(least, ...rows.map(([title]) => columnsOf(title)));
   return rows.map(([title, value]) => `${padEnd(title, width)}  ${value}`);
 }
+
+/** Rows of cells, each column as wide as its widest cell; an empty end of a row is left out. */
+export function grid(rows: readonly (readonly string[])[]): string[] {
+  const count = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: count }, (_, i) => Math.max(...rows.map((row) => columnsOf(row[i] ?? ''))));
+  return rows.map((row) =>
+    row
+      .map((cell, i) => padEnd(cell, widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

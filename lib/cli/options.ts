@@ -5,11 +5,12 @@ import { type Command, InvalidArgumentError as InvalidCliArgument, Option } from
 import { checkString } from '../check.js';
 import { SCHEMA, type SectionName } from '../config-schema.js';
 import { checkSeed, checkStop } from '../generation-parameters.js';
-import { Config, type SamplingOptions } from '../index.js';
+import { Config, resolveModel, type SamplingOptions } from '../index.js';
 import { message } from './messages.js';
 
 export interface ModelOptions {
   model?: string;
+  projector?: string;
   config?: string;
   device?: string;
   gpuLayers?: number | string;
@@ -39,9 +40,17 @@ export function collect(text: string, before: string[] = []): string[] {
 }
 
 export function withModelOptions(command: Command): Command {
+  command.optionsGroup(message('modelTitle'));
+  return withDeviceOptions(
+    command.addOption(new Option('-m, --model <model>', message('model')).env('BLLOSSOM_MODEL')),
+  );
+}
+
+/** How a model is loaded, for a command that takes the model as its argument. */
+export function withDeviceOptions(command: Command): Command {
   return command
     .optionsGroup(message('modelTitle'))
-    .addOption(new Option('-m, --model <file>', message('model')).env('BLLOSSOM_MODEL'))
+    .option('--projector <file>', message('projector'))
     .option('-c, --config <file>', message('config'))
     .option('--device <name>', message('device'))
     .option('--gpu-layers <n>', message('gpuLayers'), (text) => (text === 'auto' ? text : number(text)))
@@ -75,6 +84,7 @@ type Place = readonly [section: SectionName, key: string];
 
 const MODEL_PLACES: Record<Exclude<keyof ModelOptions, 'config'>, Place> = {
   model: ['model', 'path'],
+  projector: ['model', 'projector'],
   device: ['model', 'deviceMap'],
   gpuLayers: ['hardware', 'gpuLayers'],
   threads: ['hardware', 'threads'],
@@ -93,7 +103,21 @@ export function configure(options: ModelOptions): Config {
     const value = Reflect.get(options, name);
     if (value !== undefined) Reflect.set(config[section], key, checkField(section, key, flag(name), value));
   }
+  if (options.model !== undefined && isModelName(options.model)) {
+    Object.assign(config.model, { name: options.model, path: null });
+  }
   return config;
+}
+
+/** Whether `--model` gives an alias or an id of the hub. A file goes before: it may be called like one. */
+function isModelName(model: string): boolean {
+  if (existsSync(model) || model.toLowerCase().endsWith('.gguf')) return false;
+  try {
+    resolveModel(model);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

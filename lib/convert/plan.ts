@@ -7,6 +7,7 @@ import {
   visionOutputLength,
   visionPositions,
 } from './hyper-parameters.js';
+import { excerpt } from './json.js';
 import { storedType, type TensorRole } from './mix.js';
 import { canonicalTensors } from './names.js';
 import type { SourceTensor } from './tensor-source.js';
@@ -80,7 +81,7 @@ class Planner {
     const isScalar = shape.length === 1 && shape[0] === 1 && tensor.shape.length === 0;
     if (!isScalar && (tensor.shape.length !== shape.length || tensor.shape.some((n, i) => n !== shape[i]))) {
       throw new ModelFormatError(
-        `Tensor ${tensor.name} has the shape [${tensor.shape}]; by config.json it must be [${shape}]`,
+        `Tensor ${tensor.name} has the shape ${excerpt(tensor.shape)}; by config.json it must be ${excerpt(shape)}`,
       );
     }
     this.unused.delete(from);

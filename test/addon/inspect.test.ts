@@ -5,8 +5,16 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { convertCheckpoint } from '../../lib/convert/convert.js';
 import { inspectGguf } from '../../lib/inspect.js';
 import type { NativeMetadataEntry } from '../../lib/native/binding.js';
+import { Engine } from '../../lib/native/engine.js';
 import { loadNative } from '../../lib/native/load.js';
+import { DEMO } from '../support/cli.js';
 import { TINY, tinyTensors, writeTinyCheckpoint } from '../support/tiny-checkpoint.js';
+
+/** All settings at their defaults. */
+const DEFAULT_LOAD = {
+  ...{ device: 'cpu', threads: 1, gpuLayers: 0, gpuShare: 0.9, gpuBytes: 0, contextSize: 0, batchSize: 0 },
+  ...({ maxSequences: 0, maxImages: 0, checkTensors: true, kvType: 'f16', rowMode: 'hf' } as const),
+};
 
 let folder: string;
 let path: string;
@@ -37,28 +45,55 @@ test('a model is described with the memory it needs', async () => {
     selfCachePer1000Tokens: 1000 * 2 * layerRow,
     selfCacheAt8192: 8192 * 2 * layerRow,
     crossCachePerImage: 2 * layerRow * 4 * TINY.positions,
+    scratch: expect.any(Number),
+    total: expect.any(Number),
   });
 });
 
 test('the memory plan gives the known figures of AICA-5B', async () => {
   const entries = {
+    context_length: 131_072,
     embedding_length: 3072,
+    feed_forward_length: 8192,
     block_count: 35,
     'attention.head_count': 24,
     'attention.head_count_kv': 8,
+    'vision.embedding_length': 1280,
+    'vision.feed_forward_length': 5120,
     'vision.image_size': 560,
     'vision.patch_size': 14,
+    'vision.num_channels': 3,
     'vision.max_num_tiles': 4,
   };
   await write([
     { key: 'general.architecture', type: 'string', value: 'mllama' },
     { key: 'mllama.attention.cross_attention_layers', type: 'i32[]', value: [3, 8, 13, 18, 23, 28, 33] },
+    { key: 'mllama.vision.intermediate_layers_indices', type: 'i32[]', value: [3, 7, 15, 23, 30] },
     ...Object.entries(entries).map(([key, value]) => ({ key: `mllama.${key}`, type: 'u32' as const, value })),
   ]);
   const { memory } = await inspectGguf(path);
   expect(memory?.selfCachePer1000Tokens).toBe(114_688_000);
   expect(memory?.selfCacheAt8192).toBe(896 * 1024 * 1024);
   expect(memory?.crossCachePerImage).toBe(6404 * 28_672);
+  // Measured: what the engine allocated for a model of these shapes (939,524,096 + 763,363,328 + 442,188,960).
+  const measured = 2_145_076_384;
+  expect(Math.abs((memory?.total ?? 0) - (memory?.weights ?? 0) - measured)).toBeLessThan(measured / 100);
+});
+
+test('the memory plan is what the engine allocates', async () => {
+  await writeTinyCheckpoint(join(folder, 'tiny'));
+  await convertCheckpoint({ source: join(folder, 'tiny'), output: path, type: 'F32' });
+  for (const model of [path, DEMO]) {
+    const { memory: plan } = await inspectGguf(model);
+    const engine = new Engine(loadNative());
+    await engine.load({ ...DEFAULT_LOAD, path: model });
+    const { weights, selfCache, crossCache, compute } = engine.memory();
+    engine.close();
+    const allocated = weights + selfCache + crossCache + compute;
+    expect(Math.abs((plan?.total ?? 0) - allocated), `${plan?.total} planned, ${allocated} allocated`).toBeLessThan(
+      allocated / 50,
+    );
+  }
 });
 
 test('a model of another architecture is described without a plan', async () => {

@@ -75,6 +75,7 @@ describe('the built package', () => {
       'scripts/install.mjs',
       'scripts/vendor.mjs',
       'scripts/build-native.mjs',
+      'models/registry.yaml',
       'vendor/pin.json',
       'vendor/llama.cpp/.pin',
       'vendor/llama.cpp/LICENSE',

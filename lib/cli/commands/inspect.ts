@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type GgufReport, inspectGguf, type MemoryPlan } from '../../inspect.js';
+import { type GgufReport, inspectGguf } from '../../inspect.js';
+import type { MemoryPlan } from '../../memory-plan.js';
 import type { MetadataValue } from '../../native/binding.js';
 import { table } from '../columns.js';
 import { message } from '../messages.js';
@@ -45,6 +46,8 @@ function describeMemory(memory: MemoryPlan): string[] {
     [message('inspectSelfCache', { count: '1,000' }), memory.selfCachePer1000Tokens],
     [message('inspectSelfCache', { count: '8,192' }), memory.selfCacheAt8192],
     [message('inspectCrossCache'), memory.crossCachePerImage],
+    [message('inspectScratch'), memory.scratch],
+    [message('inspectTotal'), memory.total],
   ];
   return table(rows.map(([title, bytes]) => [title, size(bytes).padStart(12)] as const));
 }

@@ -20,7 +20,8 @@ export const KO: Record<MessageKey, string> = {
   environment: '환경 변수',
 
   // options of several commands
-  model: 'GGUF 파일 (기본값: 설정에 적힌 모델)',
+  model: 'GGUF 파일, ollama:<이름>, 또는 허브 모델의 별칭이나 이름 (기본값: 설정에 적힌 모델)',
+  projector: '프로젝터 파일(--model이 두 파일로 나뉜 모델의 텍스트 모델일 때)',
   config: 'YAML 설정 파일 (기본값: config.yaml이 있으면 그것)',
   device: 'auto, cpu, cuda 또는 장치 이름',
   gpuLayers: 'GPU에 올릴 층 수: 숫자 또는 auto',
@@ -166,10 +167,10 @@ export const KO: Record<MessageKey, string> = {
   infoLoadedValue: '메모리 {ram} GB, GPU {vram} GB',
 
   // convert
-  convert: 'Hugging Face Mllama 체크포인트를 GGUF 파일 하나로 변환합니다',
-  convertSource: 'config.json, tokenizer.json, safetensors가 있는 폴더',
+  convert: 'Hugging Face Mllama 체크포인트나 Ollama 모델을 GGUF 파일 하나로 변환합니다',
+  convertSource: 'config.json, tokenizer.json, safetensors가 있는 폴더, GGUF 파일 또는 ollama:<이름>',
   convertOutput: '만들 GGUF 파일; 완성된 뒤에 나타납니다',
-  convertType: '가중치 저장 형식',
+  convertType: '체크포인트의 가중치 저장 형식',
   convertIntermediates:
     'config.json의 중간 층 번호가 뜻하는 상태: 층에 들어가는(entering) 또는 층에서 나오는(leaving) 상태',
   convertImatrix: '중요도 행렬(GGUF); Q6_K 이하 형식의 손실이 줄어듭니다',
@@ -183,6 +184,30 @@ export const KO: Record<MessageKey, string> = {
     '텐서 {count}개({first} 등)를 중요도 없이 3비트 이하로 저장했습니다. --imatrix를 주면 더 나아집니다',
   convertUnweighted: '중요도 행렬을 쓸 수 있는 텐서 가운데 {count}개({first} 등)가 행렬에 없습니다',
   convertDone: '{file}: 파라미터 {parameters}개, {types}, {seconds}초',
+  convertVisionType: 'GGUF 파일의 비전 타워 저장 형식; 텍스트 모델의 가중치는 그대로 둡니다',
+  convertNotForGguf:
+    '{option}은(는) 체크포인트용입니다: GGUF 파일의 텍스트 모델은 가중치를 그대로 둡니다(--vision-type 참고)',
+  convertNotForCheckpoint: '{option}은(는) GGUF 파일용입니다: 체크포인트는 --type에 따라 변환합니다',
+  copyDone: '{file}: {size}, {seconds}초',
+
+  // imatrix
+  imatrix: '텍스트와 그림에서 중요도 행렬을 모읍니다; convert --imatrix에 씁니다',
+  imatrixModel: 'GGUF 파일; 메모리에 들어가는 한 정밀한 것으로: BF16 또는 Q8_0',
+  imatrixText: 'UTF-8 텍스트 파일',
+  imatrixImages: '그림 또는 그림이 담긴 폴더; a.png 옆의 a.txt는 그 그림에 대한 답입니다',
+  imatrixOutput: '만들 파일; 완성된 뒤에 나타납니다',
+  imatrixFrom: '합계를 이어받을 이전 파일',
+  imatrixPrompt: '그림마다 묻는 말 (기본값: 한국어로 설명해 달라는 말)',
+  imatrixChunk: '한 텍스트로 읽는 토큰 수',
+  imatrixMaxChunks: '텍스트 조각의 최대 수 (기본값: 모두)',
+  imatrixNothing: '모을 것이 없습니다: --text나 --images를 주세요',
+  imatrixDone: '{file}: 텍스트 조각 {chunks}개, 그림 {images}장, 토큰 {tokens}개, {seconds}초',
+
+  // export
+  export: '다른 프로그램이 쓸 수 있게 모델의 일부를 저장합니다',
+  exportSource: 'GGUF 파일 또는 ollama:<이름>',
+  exportTextOnly: '텍스트 모델만, llama.cpp가 불러올 수 있는 GGUF 파일로',
+  exportNeedsTextOnly: '내보낼 부분을 지정하세요: --text-only',
 
   // inspect
   inspect: 'GGUF 파일의 내용과 필요한 메모리를 보여 줍니다',
@@ -195,10 +220,43 @@ export const KO: Record<MessageKey, string> = {
   inspectWeights: '가중치',
   inspectSelfCache: '셀프 캐시, 토큰 {count}개',
   inspectCrossCache: '교차 캐시, 이미지 한 장',
+  inspectScratch: '임시 메모리',
+  inspectTotal: '모두, 토큰 8,192개와 이미지 4장',
   inspectMetadata: '메타데이터',
+
+  // list, rm, verify
+  list: '캐시 폴더의 모델과 알려진 모델을 크기, 메모리, 라이선스와 함께 보여 줍니다',
+  listJson: '모두 JSON으로 출력합니다',
+  listNone: '{folder} 폴더에 모델이 없습니다',
+  listInstalled: '{folder} 폴더의 모델:',
+  listDownloads: '끝나지 않은 내려받기:',
+  listKnown: '알려진 모델 ({type}일 때):',
+  listMemory: '메모리 {memory}',
+  listPulled: '{date}에 내려받음',
+  listUnrecorded: '기록 없음',
+  listFaulty: '손상됨: bllossom verify로 확인하세요',
+  listGated: '{licence}, 허브에서 동의해야 함',
+  cachedModel: '캐시 폴더에 있는 모델의 별칭이나 허브 이름',
+  cachedType: '이 양자화 형식의 파일만',
+  modelNotCached: '{folder} 폴더에 {model} 모델이 없습니다: "bllossom list"로 있는 모델을 보세요',
+  rm: '캐시 폴더에서 모델과 끝나지 않은 내려받기를 지웁니다',
+  rmYes: '묻지 않습니다',
+  rmAsk: '지울까요?',
+  rmKept: '아무것도 지우지 않았습니다',
+  rmDone: '지웠습니다: {model}',
+  confirmChoice: '[y(예)/N(아니요)]',
+  confirmNeedsTerminal: '물어볼 터미널이 없습니다: --yes를 주면 묻지 않고 합니다',
+  verify: '캐시 폴더의 모델을 기록과 비교합니다: 크기, SHA-256, 헤더',
+  verifyModel: '캐시 폴더에 있는 모델의 별칭이나 허브 이름 (기본값: 모두)',
+  verifyJson: 'JSON을 출력합니다',
+  verifyContent: '이상 없음 (크기, SHA-256, 헤더)',
+  verifyStructure: '비교할 기록이 없습니다; 헤더에는 이상이 없습니다',
+  verifyFailed: '모델 {total}개 가운데 {count}개에 문제가 있습니다',
 
   // progress, timings, failures
   converting: '변환하는 중',
+  collecting: '모으는 중',
+  exporting: '내보내는 중',
   loading: '불러오는 중',
   answering: '답하는 중',
   reading: '읽는 중',
