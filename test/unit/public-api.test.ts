@@ -61,6 +61,7 @@ const CLASSES: Record<string, Members> = {
 };
 
 const FUNCTIONS = [
+  ...['exportText', 'rewriteModel'],
   ...['convertCheckpoint', 'getModelManager', 'inspectGguf', 'monitorPerformance', 'retry', 'safeGenerate'],
   ...['compileResponseFormat', 'setupEnvironment', 'withModel'],
 ];
@@ -129,7 +130,7 @@ const INSTANCES: Record<string, () => object> = {
 describe('the exports', () => {
   it('are those of the tables', () => {
     const known = [...Object.keys(CLASSES), ...Object.keys(ERRORS), ...FUNCTIONS];
-    const constants = ['BllossomError', 'CONVERSION_TYPES', 'ERROR_CODES'];
+    const constants = ['BllossomError', 'CONVERSION_TYPES', 'ERROR_CODES', 'VISION_TYPES'];
     expect(Object.keys(EXPORTS).sort()).toEqual([...known, ...constants].sort());
     for (const name of FUNCTIONS) expect(EXPORTS[name], name).toBeInstanceOf(Function);
   });
