@@ -27,6 +27,9 @@ float read_number(const gguf_file & file, const gguf_tensor & tensor) {
     }
     float value = 0.0f;
     file.read(tensor.offset, &value, sizeof(value));
+    if (!std::isfinite(value)) { // tanh would hide it
+        file.fail(format("tensor \"%s\" holds NaN or infinity; the file is damaged", tensor.name.c_str()));
+    }
     return value;
 }
 
@@ -44,9 +47,6 @@ bool is_global_gate(const std::string & name) {
 }
 
 bool has_raw_global_gates(const gguf_file & vision, layout_hints::gate_form form) {
-    if (form != layout_hints::gate_form::automatic) {
-        return form == layout_hints::gate_form::raw;
-    }
     bool beyond_tanh = false, all_short = true;
     for (const auto & tensor : vision.tensors()) {
         if (is_global_gate(tensor.name)) {
@@ -55,7 +55,7 @@ bool has_raw_global_gates(const gguf_file & vision, layout_hints::gate_form form
             all_short         = all_short && fits_16_bits(value);
         }
     }
-    return beyond_tanh || all_short;
+    return form == layout_hints::gate_form::automatic ? beyond_tanh || all_short : form == layout_hints::gate_form::raw;
 }
 
 /** The two halves of the position gate must say the same, or they are not what they seem. */

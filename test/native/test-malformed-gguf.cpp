@@ -8,6 +8,7 @@
 #include "backend.h"
 #include "error.h"
 #include "support/malformed.h"
+#include "support/ollama-image.h"
 #include "support/run-model.h"
 #include "support/temp-dir.h"
 #include "support/tiny-model.h"
@@ -300,6 +301,8 @@ int main(int argc, char ** argv) {
     q4_k.n_global_layer = 1;
     q4_k.intermediates  = {1};
     all.run(make_image(q4_k), "Q4_K", 3, o.share / 2);
+
+    all.run(tiny::to_ollama_image(sound), "Ollama", 4, o.share / 2);
     all.run_sample(sound);
     return all.report();
 }

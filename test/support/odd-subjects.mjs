@@ -449,6 +449,14 @@ export function subjects({ api, files, manager, loadedManager }) {
     args: () => [{ source: files.checkpoint, output: 'converted.gguf', type: 'F16', threads: 1, onProgress() {} }],
     call: (...given) => api.convertCheckpoint(...given),
   };
+  all.rewriteModel = {
+    args: () => [{ source: files.model, output: 'rewritten.gguf', visionType: 'Q8_0', threads: 1, onProgress() {} }],
+    call: (...given) => api.rewriteModel(...given),
+  };
+  all.exportText = {
+    args: () => [{ source: files.model, output: 'text.gguf', onProgress() {} }],
+    call: (...given) => api.exportText(...given),
+  };
   const { checkpoint } = files;
   const open = (name) => {
     const bytes = readFileSync(join(checkpoint, name));

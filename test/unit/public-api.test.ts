@@ -70,6 +70,7 @@ const FUNCTIONS = [
     'retry',
     'safeGenerate',
   ],
+  ...['exportText', 'rewriteModel'],
   ...['compileResponseFormat', 'setupEnvironment', 'withModel'],
   ...['knownModels', 'listModels', 'removeModel', 'resolveModel', 'verifyModel'],
 ];
@@ -138,7 +139,7 @@ const INSTANCES: Record<string, () => object> = {
 describe('the exports', () => {
   it('are those of the tables', () => {
     const known = [...Object.keys(CLASSES), ...Object.keys(ERRORS), ...FUNCTIONS];
-    const constants = ['BllossomError', 'CONVERSION_TYPES', 'ERROR_CODES'];
+    const constants = ['BllossomError', 'CONVERSION_TYPES', 'ERROR_CODES', 'VISION_TYPES'];
     expect(Object.keys(EXPORTS).sort()).toEqual([...known, ...constants].sort());
     for (const name of FUNCTIONS) expect(EXPORTS[name], name).toBeInstanceOf(Function);
   });

@@ -1,5 +1,6 @@
 #include "support/gguf-image.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <gguf.h>
@@ -111,6 +112,10 @@ std::string gguf_image::serialize(uint64_t extra_entries, uint64_t extra_tensors
     }
     bytes.resize(align_up(bytes.size(), alignment));
     return bytes + data;
+}
+
+bool gguf_image::has(const std::string & key) const {
+    return std::any_of(entries.begin(), entries.end(), [&](const entry & e) { return e.key == key; });
 }
 
 gguf_image::entry & gguf_image::find(const std::string & key) {

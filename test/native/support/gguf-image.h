@@ -55,6 +55,7 @@ struct gguf_image {
     /** `extra_entries` and `extra_tensors` are added to the counts in the header. */
     std::string serialize(uint64_t extra_entries = 0, uint64_t extra_tensors = 0) const;
 
+    bool has(const std::string & key) const;
     entry & find(const std::string & key);
     tensor & find_tensor(const std::string & name);
     size_t header_bytes() const;

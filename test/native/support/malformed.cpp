@@ -230,13 +230,14 @@ class generator {
                                                          std::vector<int32_t>(2048, 1)};
         for (const char * key : {"mllama.attention.cross_attention_layers", "mllama.vision.intermediate_layers_indices",
                                  "mllama.vision.supported_aspect_ratios", "tokenizer.ggml.eos_token_ids"}) {
-            for (size_t i = 0; i < lists.size(); i++) {
+            for (size_t i = 0; good_.has(key) && i < lists.size(); i++) {
                 emit("index list", std::string(key) + " #" + std::to_string(i),
                      [&](gguf_image & image) { image.find(key).value = raw_array(GGUF_TYPE_INT32, lists[i]); });
             }
         }
         for (const char * key : {"mllama.vision.image_mean", "mllama.vision.image_std"}) {
-            for (const float value : extreme_f32) {
+            for (size_t i = 0; good_.has(key) && i < extreme_f32.size(); i++) {
+                const float value = extreme_f32[i];
                 emit("index list", std::string(key) + " " + std::to_string(value), [&](gguf_image & image) {
                     image.find(key).value = raw_array<float>(GGUF_TYPE_FLOAT32, {0.5f, value, 0.5f});
                 });
