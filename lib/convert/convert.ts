@@ -10,18 +10,24 @@ import {
   fail,
   reading,
 } from '../check.js';
-import { InvalidOptionError, toBllossomError } from '../errors.js';
+import { InvalidOptionError } from '../errors.js';
 import type { NativeGgufWriter } from '../native/binding.js';
-import { loadNative } from '../native/load.js';
 import { callersFiles } from './callers-files.js';
-import { type Checkpoint, openCheckpoint } from './checkpoint.js';
+import { openCheckpoint } from './checkpoint.js';
 import { openCheckpointFolder } from './checkpoint-folder.js';
-import { INTERMEDIATE_STATES, type IntermediateStates, readHyperParameters } from './hyper-parameters.js';
-import { buildMetadata } from './metadata.js';
-import { type PlannedTensor, planTensors } from './plan.js';
+import {
+  native,
+  openWriter,
+  type PlanSummary,
+  prepareConversion,
+  summarize,
+  TensorConverter,
+  writeComputed,
+} from './conversion.js';
+import { INTERMEDIATE_STATES, type IntermediateStates } from './hyper-parameters.js';
+import type { PlannedTensor } from './plan.js';
 import type { CheckpointFiles, TensorSource } from './tensor-source.js';
-import { readTokenizer } from './tokenizer.js';
-import { CONVERSION_TYPES, type ConversionType, type StoredType } from './types.js';
+import { CONVERSION_TYPES, type ConversionType } from './types.js';
 
 export interface ConversionOptions {
   /** The folder of a Hugging Face checkpoint, or any other place that can read one. */
@@ -48,12 +54,9 @@ export interface ConversionProgress {
   bytesTotal: number;
 }
 
-export interface ConversionReport {
+export interface ConversionReport extends PlanSummary {
   output: string;
   type: ConversionType;
-  parameters: number;
-  /** Tensors per stored type. */
-  tensors: Partial<Record<StoredType, number>>;
   seconds: number;
 }
 
@@ -73,28 +76,17 @@ export async function convertCheckpoint(options: ConversionOptions): Promise<Con
   if (typeof source === 'string') await checkOutput(source, output);
   const checkpoint = await openCheckpoint(files);
   try {
-    const { metadata, plan } = planConversion(checkpoint, type, intermediates);
-    const tensors = plan.map(({ name, type: stored, ne }) => ({ name, type: stored, ne }));
-    const { GgufWriter } = loadNative();
-    const writer = await native(() => new GgufWriter(output, metadata, tensors, { threads }));
+    const conversion = prepareConversion(checkpoint, type, intermediates);
+    const writer = await openWriter(output, conversion, { threads });
     try {
-      await writeTensors(writer, checkpoint.tensors, plan, listeners);
+      await writeTensors(writer, checkpoint.tensors, conversion.plan, listeners);
       await native(() => writer.finish());
     } finally {
       writer.abort();
     }
-    return { output, type, ...summarize(plan), seconds: (performance.now() - started) / 1000 };
+    return { output, type, ...summarize(conversion.plan), seconds: (performance.now() - started) / 1000 };
   } finally {
     await checkpoint.close();
-  }
-}
-
-/** A call of the addon, its failure typed. */
-async function native<T>(call: () => T | Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw toBllossomError(error);
   }
 }
 
@@ -130,13 +122,6 @@ async function checkOutput(source: string, output: string): Promise<void> {
   }
 }
 
-function planConversion(checkpoint: Checkpoint, type: ConversionType, intermediates: IntermediateStates) {
-  const hp = readHyperParameters(checkpoint, intermediates);
-  const tokenizer = readTokenizer(checkpoint, hp.text.vocabSize, hp.imageTokenId);
-  const plan = planTensors(checkpoint.tensors.tensors, hp, type);
-  return { plan, metadata: buildMetadata(hp, tokenizer, checkpoint.chatTemplate, type) };
-}
-
 async function writeTensors(
   writer: NativeGgufWriter,
   source: TensorSource,
@@ -146,39 +131,25 @@ async function writeTensors(
   const bytesTotal = plan.reduce((sum, { source: from }) => sum + ('tensor' in from ? from.tensor.bytes : 0), 0);
   let bytesDone = 0;
   for (const [index, planned] of plan.entries()) {
-    for await (const { bytes, type } of pieces(source, planned)) {
-      signal?.throwIfAborted();
-      await native(() => writer.write(index, bytes, type));
-      bytesDone += 'tensor' in planned.source ? bytes.length : 0;
+    signal?.throwIfAborted();
+    await writeComputed(writer, index, planned);
+    for await (const bytes of convertTensor(writer, source, index, planned)) {
+      bytesDone += bytes;
       onProgress?.({ tensor: planned.name, bytesDone, bytesTotal });
+      signal?.throwIfAborted();
     }
   }
 }
 
-/** A tensor in pieces of whole units of rows, reordered. */
-async function* pieces(source: TensorSource, { ne, source: from }: PlannedTensor) {
-  if ('values' in from) {
-    const { buffer, byteOffset, byteLength } = from.values;
-    yield { bytes: new Uint8Array(buffer, byteOffset, byteLength), type: 'F32' as const };
-    return;
+/** Reads and writes a tensor in pieces. Yields the bytes that each had in the checkpoint. */
+async function* convertTensor(writer: NativeGgufWriter, source: TensorSource, index: number, planned: PlannedTensor) {
+  if (!('tensor' in planned.source)) return;
+  const { name, bytes } = planned.source.tensor;
+  const converter = new TensorConverter(writer, index, planned);
+  const pieceBytes = Math.max(1, Math.floor(PIECE_BYTES / converter.unitBytes)) * converter.unitBytes;
+  for (let offset = 0; offset < bytes; offset += pieceBytes) {
+    const piece = await source.read(name, offset, Math.min(pieceBytes, bytes - offset));
+    await converter.write(piece);
+    yield piece.length;
   }
-  const { tensor, sourceType, transform } = from;
-  const elementBytes = sourceType === 'F32' ? 4 : 2;
-  const rowBytes = (ne[0] as number) * elementBytes;
-  const unitBytes = rowBytes * (transform?.unitRows ?? 1);
-  const pieceBytes = Math.max(1, Math.floor(PIECE_BYTES / unitBytes)) * unitBytes;
-  for (let offset = 0; offset < tensor.bytes; offset += pieceBytes) {
-    const bytes = await source.read(tensor.name, offset, Math.min(pieceBytes, tensor.bytes - offset));
-    yield { bytes: transform?.apply(bytes, rowBytes, elementBytes) ?? bytes, type: sourceType };
-  }
-}
-
-function summarize(plan: PlannedTensor[]): Pick<ConversionReport, 'parameters' | 'tensors'> {
-  const tensors: Partial<Record<StoredType, number>> = {};
-  let parameters = 0;
-  for (const { name, ne, type } of plan) {
-    tensors[type] = (tensors[type] ?? 0) + 1;
-    parameters += name === 'rope_freqs.weight' ? 0 : ne.reduce((product, n) => product * n, 1);
-  }
-  return { parameters, tensors };
 }
