@@ -13,8 +13,8 @@ import {
   ModelOutputError,
   toBllossomError,
 } from './errors.js';
+import { obtainModel } from './hub/obtain.js';
 import { describeModel, GB, type ModelInfo } from './model-info.js';
-import { locateModel } from './model-path.js';
 import type { NativeLoadOptions, NativeModelInfo, NativeSystemInfo } from './native/binding.js';
 import { Engine } from './native/engine.js';
 import { loadNative } from './native/load.js';
@@ -108,8 +108,9 @@ export class ModelManager implements AsyncDisposable {
   }
 
   /**
-   * Loads the model of the configuration: `model.path`, else `model.name` in `paths.cacheDir`. A loaded model is kept,
-   * an unloading waited for. A load under way is joined: each caller has its own progress and signal, and the load goes
+   * Loads the model of the configuration: `model.path`, else `model.name` in `paths.cacheDir`, where it is downloaded to
+   * from the hub when it is not there (`network.offline` and HF_HUB_OFFLINE forbid that). A loaded model is kept, an
+   * unloading waited for. A load under way is joined: each caller has its own progress and signal, and the load goes
    * on until all of them have given up.
    *
    * @returns false on failure; the typed reason is in `lastError`
@@ -240,11 +241,11 @@ async function loadFrom(config: Config, control: Required<Waiter>): Promise<Load
   let engine: Engine | undefined;
   try {
     config.validate();
-    const path = await locateModel(config);
+    const { path, rest } = await obtainModel(config, control);
     const binding = loadNative();
     const options = toNativeOptions(config, path, binding.systemInfo());
     engine = new Engine(binding);
-    const info = await engine.load(options, control);
+    const info = await engine.load(options, rest);
     const processor = new Processor(engine, info, binding.tileImage, () => imageFetcher(config.network));
     return { engine, info, processor };
   } catch (error) {

@@ -9,6 +9,7 @@ import { registerDocument } from './commands/document.js';
 import { registerInfo } from './commands/info.js';
 import { registerInspect } from './commands/inspect.js';
 import { registerList } from './commands/list.js';
+import { registerPull } from './commands/pull.js';
 import { registerRm } from './commands/rm.js';
 import { registerText } from './commands/text.js';
 import { registerVerify } from './commands/verify.js';
@@ -51,6 +52,7 @@ export function createProgram(): Command {
   registerBatch(program);
   registerConvert(program);
   registerInspect(program);
+  registerPull(program);
   registerList(program);
   registerRm(program);
   registerVerify(program);

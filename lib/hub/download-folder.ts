@@ -1,7 +1,7 @@
 /** The folder in which one download lies until it is complete. Nothing in it, and no folder above it, may be a link. */
 
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, open, readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IoError } from '../errors.js';
 
@@ -46,18 +46,17 @@ export class DownloadFolder {
     return readFile(path).catch(() => undefined);
   }
 
-  /** Writes a file whole or not at all. @throws IoError */
+  /**
+   * Writes a file whole or not at all, as far as processes can end. A loss of power may damage it; then it is worthless,
+   * and all that read it notice.
+   *
+   * @throws IoError
+   */
   async write(name: string, content: string | Uint8Array): Promise<void> {
     const path = join(this.path, name);
     const temporary = join(this.path, `${randomUUID().slice(0, 8)}.part`);
     try {
-      const file = await open(temporary, 'wx');
-      try {
-        await file.writeFile(content);
-        await file.datasync();
-      } finally {
-        await file.close();
-      }
+      await writeFile(temporary, content, { flag: 'wx' });
       await rename(temporary, path);
     } catch (cause) {
       await rm(temporary, { force: true });

@@ -32,8 +32,8 @@ export interface KillOptions {
 }
 
 /**
- * Pulls one model. Half of the kills come when the hub has sent some number of bytes, half after some time, so that every
- * stage is hit, those without traffic too.
+ * Pulls one model. Kills come when the hub has sent some number of bytes, after some time, or in the last steps, so that
+ * every stage is hit, those without traffic too.
  *
  * @throws when a file under the final name is not the right one, or the last pull fails
  */
@@ -47,7 +47,12 @@ export async function pullWithKills(hub: HubServer, options: KillOptions): Promi
   try {
     while (kills < most) {
       const child = start([library, folder, type, file], hub.endpoint);
-      const stop = random() < 0.5 ? killAfterBytes(hub, child, random() * total) : killAfter(child, 1500 * random());
+      const stop = killSometime(child, {
+        hub,
+        total,
+        random,
+        whole: join(folder, '.downloads', `test--model.${type}`, 'model.gguf'),
+      });
       const code = await child.ended;
       stop();
       checkTarget(target, expected);
@@ -90,15 +95,26 @@ function start(args: string[], endpoint: string) {
   return { kill: () => child.kill('SIGKILL'), ended, output: () => output };
 }
 
-function killAfter(child: Child, milliseconds: number): () => void {
-  const timer = setTimeout(child.kill, milliseconds);
-  return () => clearTimeout(timer);
+interface Moment {
+  hub: HubServer;
+  /** Bytes of the whole download. */
+  total: number;
+  random: () => number;
+  /** The file that is there in the last steps. */
+  whole: string;
 }
 
-function killAfterBytes(hub: HubServer, child: Child, bytes: number): () => void {
-  const end = hub.served + bytes;
-  hub.onServed = () => void (hub.served >= end && child.kill());
+/** Kills the child once it has come to some point. Returns what gives that up. */
+function killSometime(child: Child, { hub, total, random, whole }: Moment): () => void {
+  const kind = random();
+  const begin = Date.now();
+  const bytes = hub.served + 0.6 * total * random();
+  const milliseconds = (kind < 0.7 ? 1500 : 40) * random();
+  if (kind < 0.5) hub.onServed = () => void (hub.served >= bytes && child.kill());
+  const isDue = () => (kind < 0.7 ? Date.now() - begin > milliseconds : existsSync(whole));
+  const timer = kind < 0.5 ? undefined : setInterval(() => isDue() && setTimeout(child.kill, milliseconds), 1);
   return () => {
     hub.onServed = undefined;
+    clearInterval(timer);
   };
 }

@@ -103,7 +103,7 @@ const DEFAULTS = {
     ...{ threads: null, contextSize: null, maxBatchSize: null, maxImages: null, kvCacheType: 'f16' },
   },
   paths: { cacheDir: './model_cache', logDir: './logs', outputDir: './outputs', configFile: './config.yaml' },
-  network: { allowImageUrls: true, allowPrivateAddresses: false, timeout: 10, maxRedirects: 3 },
+  network: { allowImageUrls: true, allowPrivateAddresses: false, timeout: 10, maxRedirects: 3, offline: false },
 };
 
 const EXPORTS: Record<string, unknown> = { ...api };
