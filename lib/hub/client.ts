@@ -130,7 +130,8 @@ export function networkFailure(cause: unknown, host: string): Error {
   return new TransientError(`The connection to ${show(host)} failed: ${message || code}`, undefined, { cause });
 }
 
-function redirectTarget(from: URL, location: string | undefined): URL {
+/** @throws ConnectionError */
+export function redirectTarget(from: URL, location: string | undefined): URL {
   if (location === undefined || !URL.canParse(location, from.href)) {
     throw new ConnectionError(`${show(from.host)} redirects to nowhere; check HF_ENDPOINT`);
   }

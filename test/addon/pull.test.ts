@@ -12,6 +12,8 @@ import { tinyFiles, writeTinyCheckpoint } from '../support/tiny-checkpoint.js';
 
 const HASTE = { attempts: 6, delay: 0.01, stall: 1 };
 
+process.env.HF_HUB_OFFLINE = '0';
+
 let folder: string;
 let hub: HubServer;
 

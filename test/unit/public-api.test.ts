@@ -62,7 +62,7 @@ const CLASSES: Record<string, Members> = {
 
 const FUNCTIONS = [
   ...['convertCheckpoint', 'getModelManager', 'inspectGguf', 'monitorPerformance', 'retry', 'safeGenerate'],
-  ...['compileResponseFormat', 'setupEnvironment', 'withModel'],
+  ...['compileResponseFormat', 'pullModel', 'setupEnvironment', 'withModel'],
 ];
 
 const ERRORS: Record<string, string> = {
