@@ -82,7 +82,8 @@ function part(
     response.writeHead(206, Object.fromEntries(all) as Record<string, string>);
     const body = change(CONTENT.subarray(begin, end));
     response.write(body);
-    if (body.length < Number(response.getHeader('content-length') ?? 0)) response.destroy();
+    const announced = Object.fromEntries(all)['content-length'] ?? 0;
+    if (body.length < Number(announced)) response.destroy();
     else response.end();
   };
 }

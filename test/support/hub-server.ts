@@ -43,6 +43,8 @@ export class HubServer {
   served = 0;
   /** Called when more of them were sent. */
   onServed: (() => void) | undefined;
+  /** Where files are redirected to; by default the store itself. */
+  storeName: string | undefined;
   /** Milliseconds between two pieces of 16 KiB. */
   delay = 0;
   readonly requests: { place: Place; url: string; authorization: string | undefined }[] = [];
@@ -144,7 +146,7 @@ export class HubServer {
     }
     return response
       .writeHead(302, {
-        location: `${this.store}/${commit}/${encodeURIComponent(path)}?signature=${sha256(content).slice(0, 8)}`,
+        location: `${this.storeName ?? this.store}/${commit}/${encodeURIComponent(path)}?signature=${sha256(content).slice(0, 8)}`,
         'x-repo-commit': commit,
         'x-linked-size': content.length,
         'x-linked-etag': `"${sha256(content)}"`,
