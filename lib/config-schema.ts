@@ -19,8 +19,20 @@ import { likelyMeant } from './misspelling.js';
 export interface ModelSection {
   /** Id on the hub, or an alias of the registry ("aica-5b"); looked for in `paths.cacheDir`. */
   name: string;
-  /** A GGUF file; goes before `name`. */
+  /** A GGUF file, or "ollama:<name>" for a Llama 3.2 Vision model of Ollama; goes before `name`. */
   path: string | null;
+  /** The projector, where `path` is the text model of a model in two files, as old versions of Ollama made them. */
+  projector: string | null;
+  /**
+   * For files of Ollama: whether tanh has been applied to the gates of the vision tower's global layers. "auto" sees it
+   * in the numbers, which tells nothing only where the checkpoint was in 32 bits.
+   */
+  ollamaGates: 'auto' | 'raw' | 'activated';
+  /**
+   * For files of Ollama: the order of the rows in each head of cross-attention queries and keys. "auto" is "paired", as
+   * Ollama's converters wrote them; "halves" is the order of the checkpoint.
+   */
+  ollamaHeads: 'auto' | 'paired' | 'halves';
   /**
    * "auto" (the GPU that `hardware.targetGpu` names, else the first GPU, else the CPU), "cpu", "cuda" or the name of a
    * device ("CUDA1", "cuda:1"). In files null and the placements of accelerate ("balanced", "sequential", …) mean "auto".
@@ -198,6 +210,9 @@ export const SCHEMA: { [S in SectionName]: { [K in keyof ConfigSections[S]]: Fie
   model: {
     name: text('Bllossom/llama-3.2-Korean-Bllossom-AICA-5B'),
     path: optional(text('')),
+    projector: optional(text('')),
+    ollamaGates: choice('auto', ['auto', 'raw', 'activated']),
+    ollamaHeads: choice('auto', ['auto', 'paired', 'halves']),
     deviceMap,
     torchDtype: dtype('bfloat16'),
     lowCpuMemUsage: flag(true),

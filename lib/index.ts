@@ -43,8 +43,18 @@ export {
   type ConversionOptions,
   type ConversionProgress,
   type ConversionReport,
+  type ConvertedTensor,
   convertCheckpoint,
 } from './convert/convert.js';
+export {
+  type CopyOptions,
+  type CopyReport,
+  exportText,
+  type RewriteOptions,
+  rewriteModel,
+  VISION_TYPES,
+  type VisionType,
+} from './convert/rewrite.js';
 export type { CheckpointFiles, RandomAccessFile } from './convert/tensor-source.js';
 export { CONVERSION_TYPES, type ConversionType, type StoredType } from './convert/types.js';
 export type { PageRange } from './document/page-range.js';
@@ -96,6 +106,12 @@ export type { DecodeOptions, ImageSource } from './image/decode.js';
 export type { ImageLimits } from './image/limits.js';
 export type { PreparedImage } from './image/prepare.js';
 export type { EncodedSource, UrlFetcher } from './image/source.js';
+export {
+  collectImportance,
+  type ImportanceOptions,
+  type ImportanceProgress,
+  type ImportanceReport,
+} from './importance/collect.js';
 export { type GgufReport, inspectGguf } from './inspect.js';
 export type { MemoryPlan } from './memory-plan.js';
 export type { ModelArchitecture, ModelInfo } from './model-info.js';

@@ -1,6 +1,6 @@
 import { checkPath } from './check.js';
 import { ModelFormatError, toBllossomError } from './errors.js';
-import { type MemoryPlan, planMemory } from './memory-plan.js';
+import { estimateMemory, type MemoryPlan } from './memory-plan.js';
 import type { MetadataValue, NativeGgufInfo, NativeTensorInfo } from './native/binding.js';
 import { loadNative } from './native/load.js';
 
@@ -18,7 +18,7 @@ export interface GgufReport {
   /** Whole lengths of the arrays that `metadata` holds only the start of. */
   arrayLengths: Record<string, number>;
   tensors: NativeTensorInfo[];
-  /** Only for the architecture that this package runs. */
+  /** Only for whole models of the architecture that this package runs. */
   memory: MemoryPlan | undefined;
 }
 
@@ -51,11 +51,16 @@ export async function inspectGguf(path: string): Promise<GgufReport> {
     metadata,
     arrayLengths: info.arrayLengths,
     tensors: info.tensors,
-    memory: architecture === 'mllama' ? memoryOf(path, info) : undefined,
+    memory: architecture === 'mllama' && isWhole(info.tensors) ? memoryOf(path, info) : undefined,
   };
 }
 
 const elements = ({ ne }: NativeTensorInfo): number => ne.reduce((product, n) => product * n, 1);
+
+/** Not one half of a model in two files. */
+function isWhole(tensors: NativeTensorInfo[]): boolean {
+  return ['token_embd.weight', 'v.class_embd'].every((name) => tensors.some((tensor) => tensor.name === name));
+}
 
 function countTypes(tensors: NativeTensorInfo[]): GgufReport['types'] {
   const types = new Map<string, { type: string; tensors: number; bytes: number }>();
@@ -80,7 +85,7 @@ function memoryOf(path: string, { metadata, arrayLengths, tensors }: NativeGgufI
     return arrayLengths[`mllama.${key}`] ?? value.length;
   };
   const weights = tensors.reduce((sum, { bytes }) => sum + bytes, 0);
-  return planMemory(weights, {
+  return estimateMemory(weights, {
     text: {
       crossLayerCount: count('attention.cross_attention_layers'),
       blockCount: number('block_count'),

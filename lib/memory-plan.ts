@@ -1,4 +1,7 @@
-/** The memory that a model takes, from its numbers alone. The engine allocates the same; a test compares the two. */
+/**
+ * The memory that a model takes, from its numbers alone: for models that are not at hand, and without their settings.
+ * A test compares it with what the engine allocates; `ModelManager.planMemory` measures it for a file and its settings.
+ */
 
 import type { HyperParameters } from './convert/hyper-parameters.js';
 
@@ -40,7 +43,7 @@ const F32 = 4;
 const F16 = 2;
 
 /** @param weights bytes of all tensors */
-export function planMemory(weights: number, numbers: MemoryNumbers): MemoryPlan {
+export function estimateMemory(weights: number, numbers: MemoryNumbers): MemoryPlan {
   const { text, vision } = numbers;
   const layerCell = 2 * text.headCountKv * (text.embeddingLength / text.headCount) * F16; // a key and a value
   const selfCell = (text.blockCount - text.crossLayerCount) * layerCell;

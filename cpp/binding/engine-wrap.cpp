@@ -14,6 +14,10 @@ Napi::Function engine_wrap::define(Napi::Env env) {
                            InstanceMethod<&engine_wrap::unload>("unload"),
                            InstanceMethod<&engine_wrap::generate>("generate"),
                            InstanceMethod<&engine_wrap::evaluate>("evaluate"),
+                           InstanceMethod<&engine_wrap::begin_importance>("beginImportance"),
+                           InstanceMethod<&engine_wrap::collect>("collect"),
+                           InstanceMethod<&engine_wrap::write_importance>("writeImportance"),
+                           InstanceMethod<&engine_wrap::end_importance>("endImportance"),
                            InstanceMethod<&engine_wrap::cancel>("cancel"),
                            InstanceMethod<&engine_wrap::grant>("grant"),
                            InstanceMethod<&engine_wrap::clear_caches>("clearCaches"),
@@ -94,6 +98,45 @@ Napi::Value engine_wrap::evaluate(const Napi::CallbackInfo & info) {
         evaluate_request request = read_evaluate_request(info[1]);
         pump().open(env_);
         pump().get_engine().evaluate(id, std::move(request));
+        return env_.Undefined();
+    });
+}
+
+Napi::Value engine_wrap::begin_importance(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        const uint32_t id = read_id(info);
+        std::string from  = info[1].IsNull() ? "" : read_string(info[1], "from");
+        pump().open(env_);
+        pump().get_engine().begin_importance(id, std::move(from));
+        return env_.Undefined();
+    });
+}
+
+Napi::Value engine_wrap::collect(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        const uint32_t id        = read_id(info);
+        evaluate_request request = read_evaluate_request(info[1]);
+        pump().open(env_);
+        pump().get_engine().collect(id, std::move(request));
+        return env_.Undefined();
+    });
+}
+
+Napi::Value engine_wrap::write_importance(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        const uint32_t id        = read_id(info);
+        importance_target target = read_importance_target(info[1]);
+        pump().open(env_);
+        pump().get_engine().write_importance(id, std::move(target));
+        return env_.Undefined();
+    });
+}
+
+Napi::Value engine_wrap::end_importance(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        const uint32_t id = read_id(info);
+        pump().open(env_);
+        pump().get_engine().end_importance(id);
         return env_.Undefined();
     });
 }

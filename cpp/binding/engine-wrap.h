@@ -22,6 +22,10 @@ class engine_wrap : public Napi::ObjectWrap<engine_wrap> {
     Napi::Value unload(const Napi::CallbackInfo & info);
     Napi::Value generate(const Napi::CallbackInfo & info);
     Napi::Value evaluate(const Napi::CallbackInfo & info);
+    Napi::Value begin_importance(const Napi::CallbackInfo & info);
+    Napi::Value collect(const Napi::CallbackInfo & info);
+    Napi::Value write_importance(const Napi::CallbackInfo & info);
+    Napi::Value end_importance(const Napi::CallbackInfo & info);
     Napi::Value cancel(const Napi::CallbackInfo & info);
     Napi::Value grant(const Napi::CallbackInfo & info);
     Napi::Value clear_caches(const Napi::CallbackInfo & info);

@@ -45,6 +45,18 @@ tensor_plan to_plan(Napi::Value item, const std::string & place) {
     result.name = read_string(entry.Get("name"), place + ".name");
     result.type = read_string(entry.Get("type"), place + ".type");
     result.ne   = read_list<int64_t>(entry.Get("ne"), "the shape of " + result.name, read_integer<int64_t>);
+
+    const Napi::Value importance = entry.Get("importance");
+    if (!importance.IsEmpty() && !importance.IsUndefined()) {
+        result.importance = read_float32_array(importance, "the importance of " + result.name);
+    }
+    return result;
+}
+
+Napi::Value to_js(Napi::Env env, const conversion_loss & loss) {
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("squaredError", Napi::Number::New(env, loss.squared_error));
+    result.Set("squaredSum", Napi::Number::New(env, loss.squared_sum));
     return result;
 }
 
@@ -93,9 +105,13 @@ Napi::Value gguf_writer_wrap::write(const Napi::CallbackInfo & info) {
     try {
         const auto tensor        = read_integer<uint32_t>(info[0], "the number of a tensor");
         const source_type source = source_type_from_name(read_string(info[2], "the source type"));
-        return start(env, [tensor, bytes = read_bytes(info[1], "bytes"), source](gguf_writer & writer) {
-            writer.write(tensor, bytes.data(), bytes.size(), source);
-        });
+        auto loss                = std::make_shared<conversion_loss>();
+        return start(
+            env,
+            [tensor, bytes = read_bytes(info[1], "bytes"), source, loss](gguf_writer & writer) {
+                *loss = writer.write(tensor, bytes.data(), bytes.size(), source);
+            },
+            [loss](Napi::Env e) { return to_js(e, *loss); });
     } catch (const std::exception & e) {
         return rejected(env, e);
     }
@@ -127,14 +143,15 @@ void gguf_writer_wrap::end(void (gguf_writer::*how)() noexcept) {
     }
 }
 
-Napi::Value gguf_writer_wrap::start(Napi::Env env, std::function<void(gguf_writer &)> call) {
+Napi::Value gguf_writer_wrap::start(Napi::Env env, std::function<void(gguf_writer &)> call,
+                                    std::function<Napi::Value(Napi::Env)> convert) {
     if (busy_) {
         return rejected(env, error(error_code::invalid_option, "the writer is busy; await the call before this one"));
     }
     busy_ = true;
     Ref(); // the object must outlive the call that will touch it again
     return promise_worker::start(
-        env, [writer = writer_, call = std::move(call)] { call(*writer); }, [](Napi::Env e) { return e.Undefined(); },
+        env, [writer = writer_, call = std::move(call)] { call(*writer); }, std::move(convert),
         [this] {
             busy_ = false;
             if (pending_end_ != nullptr) {

@@ -22,7 +22,9 @@ class gguf_writer_wrap : public Napi::ObjectWrap<gguf_writer_wrap> {
     Napi::Value close(const Napi::CallbackInfo & info);
 
     /** Runs one call of the writer on the pool; rejects when another one is running. */
-    Napi::Value start(Napi::Env env, std::function<void(gguf_writer &)> call);
+    Napi::Value start(
+        Napi::Env env, std::function<void(gguf_writer &)> call,
+        std::function<Napi::Value(Napi::Env)> convert = [](Napi::Env e) { return e.Undefined(); });
 
     /** Aborts or closes, now or when the running call is over. */
     void end(void (gguf_writer::*how)() noexcept);

@@ -60,6 +60,7 @@ Napi::Object to_js(Napi::Env env, const gguf_tensor & tensor) {
     result.Set("name", Napi::String::New(env, tensor.name));
     result.Set("type", Napi::String::New(env, tensor_type_name(tensor.type)));
     result.Set("ne", ne);
+    result.Set("offset", Napi::Number::New(env, double(tensor.offset)));
     result.Set("bytes", Napi::Number::New(env, double(tensor.bytes)));
     return result;
 }

@@ -26,6 +26,20 @@ static int32_t count_of(Napi::Object o, const char * key, int32_t low = 0) {
     return value;
 }
 
+/** One of a few names. */
+template <typename T>
+static T choice_of(Napi::Object o, const char * key, const std::vector<std::pair<const char *, T>> & choices) {
+    const std::string name = string_of(o, key);
+    std::string known;
+    for (const auto & [text, value] : choices) {
+        if (name == text) {
+            return value;
+        }
+        known += (known.empty() ? "" : ", ") + std::string(text);
+    }
+    refuse(format("%s is \"%.32s\", but must be one of: %s", key, name.c_str(), known.c_str()));
+}
+
 static gpu_limits read_gpu_limits(Napi::Object o) {
     const gpu_limits limits{read_number(o.Get("gpuShare"), "gpuShare"), read_number(o.Get("gpuBytes"), "gpuBytes")};
     if (limits.share <= 0 || limits.share > 1) {
@@ -37,33 +51,38 @@ static gpu_limits read_gpu_limits(Napi::Object o) {
     return limits;
 }
 
+static layout_hints read_layout_hints(Napi::Object o) {
+    using gates = layout_hints::gate_form;
+    using heads = layout_hints::head_order;
+    return {choice_of<gates>(o, "ollamaGates",
+                             {{"auto", gates::automatic}, {"raw", gates::raw}, {"activated", gates::activated}}),
+            choice_of<heads>(o, "ollamaHeads",
+                             {{"auto", heads::automatic}, {"paired", heads::paired}, {"halves", heads::halves}})};
+}
+
+model_files read_model_files(Napi::Value value) {
+    const Napi::Object o = read_object(value, "files");
+    return {string_of(o, "path"), string_of(o, "projectorPath"), read_layout_hints(o)};
+}
+
 engine_options read_engine_options(Napi::Value value) {
     const Napi::Object o = read_object(value, "options");
 
     engine_options options;
-    options.path          = string_of(o, "path");
-    options.device        = string_of(o, "device");
-    options.n_threads     = count_of(o, "threads");
-    options.n_gpu_layers  = count_of(o, "gpuLayers", -1);
-    options.gpu           = read_gpu_limits(o);
-    options.n_seq_max     = count_of(o, "maxSequences");
-    options.check_tensors = bool_of(o, "checkTensors");
+    static_cast<model_files &>(options) = read_model_files(value);
+    options.device                      = string_of(o, "device");
+    options.n_threads                   = count_of(o, "threads");
+    options.n_gpu_layers                = count_of(o, "gpuLayers", -1);
+    options.gpu                         = read_gpu_limits(o);
+    options.n_seq_max                   = count_of(o, "maxSequences");
+    options.check_tensors               = bool_of(o, "checkTensors");
 
     options.context.n_ctx    = count_of(o, "contextSize");
     options.context.n_batch  = count_of(o, "batchSize");
     options.context.n_images = count_of(o, "maxImages");
 
-    const std::string kv_type = string_of(o, "kvType");
-    if (kv_type != "f16" && kv_type != "f32") {
-        refuse(format("kvType is \"%.32s\", but must be \"f16\" or \"f32\"", kv_type.c_str()));
-    }
-    options.context.kv_type = kv_type == "f32" ? GGML_TYPE_F32 : GGML_TYPE_F16;
-
-    const std::string mode = string_of(o, "rowMode");
-    if (mode != "hf" && mode != "meta") {
-        refuse(format("rowMode is \"%.32s\", but must be \"hf\" or \"meta\"", mode.c_str()));
-    }
-    options.context.mode = mode == "meta" ? row_mode::meta : row_mode::hf;
+    options.context.kv_type = choice_of<ggml_type>(o, "kvType", {{"f16", GGML_TYPE_F16}, {"f32", GGML_TYPE_F32}});
+    options.context.mode    = choice_of<row_mode>(o, "rowMode", {{"hf", row_mode::hf}, {"meta", row_mode::meta}});
     return options;
 }
 
@@ -151,6 +170,15 @@ evaluate_request read_evaluate_request(Napi::Value value) {
     request.images = read_images(o.Get("images"));
     request.chunk  = count_of(o, "chunk");
     return request;
+}
+
+importance_target read_importance_target(Napi::Value value) {
+    const Napi::Object o = read_object(value, "target");
+    importance_target target;
+    target.path       = string_of(o, "path");
+    target.datasets   = read_list<std::string>(o.Get("datasets"), "datasets", read_string);
+    target.chunk_size = uint32_t(count_of(o, "chunkSize"));
+    return target;
 }
 
 } // namespace bllossom

@@ -135,6 +135,17 @@ std::vector<device_info> list_devices() {
     return devices;
 }
 
+bool is_host_memory(ggml_backend_buffer_type_t buft) {
+    ggml_backend_dev_t device = ggml_backend_buft_get_device(buft);
+    return ggml_backend_buft_is_host(buft) || device == nullptr ||
+           ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU;
+}
+
+int32_t useful_threads(size_t n_weight_bytes, int32_t n_cores) {
+    constexpr size_t bytes_per_thread = 4 * 1024 * 1024;
+    return int32_t(std::clamp<size_t>(n_weight_bytes / bytes_per_thread, 1, size_t(n_cores)));
+}
+
 backend_set::backend_set(const std::string & device, int32_t n_threads) {
     init_backends();
     if (n_threads < 0 || n_threads > max_threads) {

@@ -22,8 +22,17 @@ void init_backends();
 
 std::vector<device_info> list_devices();
 
+/** Whether a buffer type lies in main memory, whatever its layout: ggml calls repacked weights "not host". */
+bool is_host_memory(ggml_backend_buffer_type_t buft);
+
 /** Bytes this process may still allocate: the minimum of MemAvailable, the cgroup's remainder and RLIMIT_AS. */
 size_t available_memory();
+
+/**
+ * Threads for a model whose weights have so many bytes: they meet after every node of a graph, and on a small model
+ * they would wait longer than they compute.
+ */
+int32_t useful_threads(size_t n_weight_bytes, int32_t n_cores);
 
 /** The backends of one engine, in order of preference; the CPU is always the last. */
 class backend_set {

@@ -18,4 +18,12 @@ ggml_backend_buffer_ptr allocate_cache(ggml_context * ctx, ggml_backend_buffer_t
     return buffer;
 }
 
+ggml_backend_buffer_ptr outline_tensors(ggml_context * ctx, ggml_backend_buffer_type_t buft) {
+    ggml_backend_buffer_ptr buffer(ggml_backend_buft_alloc_buffer(buft, 0));
+    for (ggml_tensor * cur = ggml_get_first_tensor(ctx); cur != nullptr; cur = ggml_get_next_tensor(ctx, cur)) {
+        cur->buffer = buffer.get();
+    }
+    return buffer;
+}
+
 } // namespace bllossom

@@ -15,4 +15,10 @@ namespace bllossom {
 ggml_backend_buffer_ptr allocate_cache(ggml_context * ctx, ggml_backend_buffer_type_t buft, const std::string & what,
                                        const char * option);
 
+/**
+ * An empty buffer that all tensors of ctx claim to lie in: enough to build graphs with them and to measure these, not
+ * to compute.
+ */
+ggml_backend_buffer_ptr outline_tensors(ggml_context * ctx, ggml_backend_buffer_type_t buft);
+
 } // namespace bllossom

@@ -3,6 +3,7 @@
 #include "assert-guard.h"
 #include "cross-graph.h"
 #include "error.h"
+#include "largest-graphs.h"
 #include "vision-graph.h"
 
 #include <algorithm>
@@ -16,13 +17,7 @@ static constexpr int32_t default_n_images = 4;
 // Of the available memory, the part that a graph's results may take; ggml's work buffers need the rest.
 static constexpr double compute_memory_share = 0.8;
 
-/** Upper bound of the nodes of one graph: a few dozen per layer. */
-static size_t max_nodes(const hparams & hp) {
-    const size_t n_layers = size_t(hp.text.n_layer + hp.vision.n_layer + hp.vision.n_global_layer);
-    return 64 * n_layers + 256;
-}
-
-static context_options with_defaults(context_options options, const hparams & hp) {
+context_options with_defaults(context_options options, const hparams & hp) {
     if (options.n_ctx == 0) {
         options.n_ctx = std::min(hp.text.n_ctx_train, default_n_ctx);
     }
@@ -36,15 +31,6 @@ static context_options with_defaults(context_options options, const hparams & hp
     return options;
 }
 
-/** A graph and its tensors, built in memory that the context owns. */
-struct graph_builder {
-    ggml_context_ptr ctx;
-    ggml_cgraph * gf;
-
-    graph_builder(std::vector<uint8_t> & memory, size_t n_nodes)
-        : ctx(ggml_init({memory.size(), memory.data(), true})), gf(ggml_new_graph_custom(ctx.get(), n_nodes, false)) {}
-};
-
 context::context(std::shared_ptr<const model> m, const backend_set & backends, context_options options,
                  std::function<bool()> should_abort)
     : model_(std::move(m)), options_(with_defaults(options, model_->hp)), should_abort_(std::move(should_abort)) {
@@ -52,11 +38,13 @@ context::context(std::shared_ptr<const model> m, const backend_set & backends, c
 
     const ggml_backend_t main       = backends.all().front();
     ggml_backend_buffer_type_t buft = ggml_backend_get_default_buffer_type(main);
-    self_  = std::make_unique<self_cache>(model_->hp.text, buft, options_.kv_type, options_.n_ctx);
-    cross_ = std::make_unique<cross_cache>(model_->hp, buft, options_.kv_type, options_.n_images);
+    self_                           = std::make_unique<self_cache>(model_->hp.text, options_.kv_type, options_.n_ctx);
+    cross_                          = std::make_unique<cross_cache>(model_->hp, options_.kv_type, options_.n_images);
+    self_->allocate(buft);
+    cross_->allocate(buft);
 
     const size_t n_nodes = max_nodes(model_->hp);
-    graph_memory_.resize(ggml_graph_overhead_custom(n_nodes, false) + n_nodes * ggml_tensor_overhead());
+    graph_memory_        = graph_memory(n_nodes);
 
     std::vector<ggml_backend_t> list = backends.all();
     sched_.reset(ggml_backend_sched_new(list.data(), nullptr, int(list.size()), n_nodes, false, true));
@@ -88,7 +76,7 @@ static void check_compute_memory(ggml_backend_sched_t sched, ggml_cgraph * gf) {
 
 void context::reserve() {
     const size_t n_nodes = max_nodes(model_->hp);
-    const auto measure   = [&](const std::function<void(graph_builder &)> & build) {
+    for (const build_function & build : largest_graphs(*model_, *self_, *cross_, options_.n_batch)) {
         {
             graph_builder graph(graph_memory_, n_nodes);
             build(graph);
@@ -98,42 +86,25 @@ void context::reserve() {
         build(graph);
         if (!ggml_backend_sched_reserve(sched_.get(), graph.gf)) {
             throw error(error_code::out_of_memory,
-                          "the memory for computing could not be allocated: use a smaller batchSize or contextSize");
+                        "the memory for computing could not be allocated: use a smaller batchSize or contextSize");
         }
-    };
-    measure([&](graph_builder & graph) {
-        vision_inputs inputs;
-        const vision_outputs outputs = build_vision(graph.ctx.get(), *model_, 1, inputs);
-        build_cross_kv(graph.ctx.get(), graph.gf, *model_, *cross_, outputs.states, 0);
-    });
-    measure([&](graph_builder & graph) {
-        text_shape shape;
-        shape.n_rows        = options_.n_batch;
-        shape.n_outputs     = 1;
-        shape.n_kv          = self_->n_cells();
-        shape.n_cross_cells = cross_->n_slots() * cross_->slot_cells();
-        text_inputs inputs;
-        build_text(graph.ctx.get(), graph.gf, *model_, *self_, *cross_, shape, inputs);
-    });
+    }
 }
 
 memory_use context::memory() const {
     memory_use use;
-    const auto add = [&](size_t & part, size_t n_bytes, bool on_host) {
+    use.weights    = model_->n_bytes_allocated;
+    use.device     = model_->n_bytes_device;
+    const auto add = [&](size_t & part, size_t n_bytes, ggml_backend_t backend) {
         part += n_bytes;
-        use.device += on_host ? 0 : n_bytes;
+        use.device += is_host_memory(ggml_backend_get_default_buffer_type(backend)) ? 0 : n_bytes;
     };
-    for (const ggml_backend_buffer_ptr & buffer : model_->buffers) {
-        add(use.weights, ggml_backend_buffer_get_size(buffer.get()), ggml_backend_buffer_is_host(buffer.get()));
-    }
     ggml_backend_t main = ggml_backend_sched_get_backend(sched_.get(), 0);
-    const bool on_host  = ggml_backend_buft_is_host(ggml_backend_get_default_buffer_type(main));
-    add(use.self_cache, self_->n_bytes(), on_host);
-    add(use.cross_cache, cross_->n_bytes(), on_host);
+    add(use.self_cache, self_->n_bytes(), main);
+    add(use.cross_cache, cross_->n_bytes(), main);
     for (int i = 0; i < ggml_backend_sched_get_n_backends(sched_.get()); i++) {
         ggml_backend_t backend = ggml_backend_sched_get_backend(sched_.get(), i);
-        add(use.compute, ggml_backend_sched_get_buffer_size(sched_.get(), backend),
-            ggml_backend_buft_is_host(ggml_backend_get_default_buffer_type(backend)));
+        add(use.compute, ggml_backend_sched_get_buffer_size(sched_.get(), backend), backend);
     }
     return use;
 }
@@ -141,6 +112,11 @@ memory_use context::memory() const {
 cross_image context::locate(int32_t slot, int32_t n_tiles, image_range range) const {
     const vision_hparams & hp = model_->hp.vision;
     return {range, cross_->first_cell(slot), n_tiles * hp.n_pos(), hp.n_rows()};
+}
+
+void context::observe(importance_collector * collector) {
+    collector_ = collector;
+    ggml_backend_sched_set_eval_callback(sched_.get(), collector ? importance_collector::on_node : nullptr, collector);
 }
 
 /** Runs an allocated graph; false when it was aborted. */
@@ -196,6 +172,9 @@ bool context::encode(const image_input & image, int32_t slot, vision_probe * pro
             outputs.features = build_output_copy(graph, outputs.features);
             outputs.states   = build_output_copy(graph, outputs.states);
         }
+        if (collector_) {
+            collector_->watch(graph.gf, image_rows(image.n_tiles, model_->hp.vision));
+        }
         allocate(sched_.get(), graph.gf);
     }
     inputs.set(image, model_->hp.vision);
@@ -217,6 +196,9 @@ bool context::decode(const std::vector<batch_row> & rows) {
     {
         const assert_guard guard;
         logits = build_text(graph.ctx.get(), graph.gf, *model_, *self_, *cross_, shape, inputs);
+        if (collector_) {
+            collector_->watch(graph.gf, text_rows(rows, *model_, options_.mode));
+        }
         allocate(sched_.get(), graph.gf);
     }
     inputs.set(rows, shape, *self_, options_.mode);

@@ -5,6 +5,7 @@
 #include "backend.h"
 #include "cross-cache.h"
 #include "image-input.h"
+#include "importance-collector.h"
 #include "model.h"
 #include "self-cache.h"
 #include "text-graph.h"
@@ -24,6 +25,9 @@ struct context_options {
     ggml_type kv_type = GGML_TYPE_F16;
     row_mode mode     = row_mode::hf;
 };
+
+/** The options with every 0 replaced by what it stands for. */
+context_options with_defaults(context_options options, const hparams & hp);
 
 /** Bytes, and how many of them lie on a GPU. */
 struct memory_use {
@@ -73,6 +77,12 @@ class context {
     /** Logits of the output rows of the last decode, in their order: [n_outputs][n_vocab]. */
     const std::vector<float> & logits() const { return logits_; }
 
+    /**
+     * From now on a collector sees what every graph multiplies weights with; null ends that. While it looks, the device
+     * waits after every multiplication.
+     */
+    void observe(importance_collector * collector);
+
   private:
     void reserve();
     bool compute(ggml_cgraph * gf);
@@ -85,6 +95,7 @@ class context {
     std::vector<uint8_t> graph_memory_; // tensors and nodes of the graph under construction
     ggml_backend_sched_ptr sched_;
     std::vector<float> logits_;
+    importance_collector * collector_ = nullptr;
 };
 
 } // namespace bllossom

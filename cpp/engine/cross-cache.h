@@ -15,18 +15,23 @@ namespace bllossom {
 
 class cross_cache {
   public:
-    /** Throws error{out_of_memory}. */
-    cross_cache(const hparams & hp, ggml_backend_buffer_type_t buft, ggml_type type, int32_t n_slots);
+    cross_cache(const hparams & hp, ggml_type type, int32_t n_slots);
+
+    /** Takes the memory of the cache, zeroed; once, before anything is written. Throws error{out_of_memory}. */
+    void allocate(ggml_backend_buffer_type_t buft);
+
+    /** Takes none: graphs can be built and measured, not computed. */
+    void outline(ggml_backend_buffer_type_t buft);
 
     ggml_tensor * k(int32_t il) const {
         return k_[size_t(il)];
     } // [n_embd_kv, n_slots * slot_cells]; null for a self layer
     ggml_tensor * v(int32_t il) const { return v_[size_t(il)]; }
 
-    int32_t n_slots() const { return int32_t(slots_.size()); }
+    int32_t n_slots() const { return n_slots_; }
     int64_t slot_cells() const { return slot_cells_; } // rows of an image, padded for flash attention
     int64_t first_cell(int32_t slot) const { return slot * slot_cells_; }
-    size_t n_bytes() const;
+    size_t n_bytes() const { return n_bytes_; }
 
     /**
      * A slot for each image of a request, each with one more user; nullopt, and nothing changed, when there is not room
@@ -62,13 +67,15 @@ class cross_cache {
     int32_t oldest_unused() const;
     void wipe(int32_t slot);
 
-    std::vector<image_slot> slots_;
+    int32_t n_slots_;
+    std::vector<image_slot> slots_; // [n_slots] once allocated
     uint64_t clock_     = 0;
     int64_t slot_cells_ = 0;
     std::vector<ggml_tensor *> k_; // [n_layer]
     std::vector<ggml_tensor *> v_;
     ggml_context_ptr ctx_;
     ggml_backend_buffer_ptr buffer_;
+    size_t n_bytes_ = 0; // of an outline: that it would take
 };
 
 } // namespace bllossom

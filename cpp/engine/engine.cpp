@@ -56,9 +56,7 @@ void engine::load(uint32_t id, engine_options options) {
 void engine::unload(uint32_t id) {
     post(id, [this, id] {
         do_unload("the model was unloaded");
-        event e{};
-        e.id = id;
-        emit(std::move(e));
+        settle_ok(id);
     });
 }
 
@@ -78,12 +76,38 @@ void engine::evaluate(uint32_t id, evaluate_request request) {
     });
 }
 
+void engine::begin_importance(uint32_t id, std::string from) {
+    post(id, [this, id, from = std::move(from)] {
+        loaded_runner().get_evaluator().begin_importance(from);
+        settle_ok(id);
+    });
+}
+
+void engine::collect(uint32_t id, evaluate_request request) {
+    post(id, [this, id, request = std::move(request)] {
+        loaded_runner().collect(request, flag_of(id));
+        settle_ok(id);
+    });
+}
+
+void engine::write_importance(uint32_t id, importance_target target) {
+    post(id, [this, id, target = std::move(target)] {
+        loaded_runner().get_evaluator().write_importance(target);
+        settle_ok(id);
+    });
+}
+
+void engine::end_importance(uint32_t id) {
+    post(id, [this, id] {
+        loaded_runner().get_evaluator().end_importance();
+        settle_ok(id);
+    });
+}
+
 void engine::clear_caches(uint32_t id) {
     post(id, [this, id] {
         loaded_runner().get_context().cross().clear_unused();
-        event e{};
-        e.id = id;
-        emit(std::move(e));
+        settle_ok(id);
     });
 }
 
@@ -157,6 +181,12 @@ void engine::emit(event && e) {
     if (was_empty) {
         wake_();
     }
+}
+
+void engine::settle_ok(uint32_t id) {
+    event e{};
+    e.id = id;
+    emit(std::move(e));
 }
 
 void engine::settle_error(uint32_t id, const error & cause) {
@@ -279,12 +309,6 @@ static model_info describe(const model & m, const vocab & v, const backend_set &
     return info;
 }
 
-/** Threads meet after every node of a graph: on a small model they would wait longer than they compute. */
-static int32_t useful_threads(size_t n_weight_bytes, int32_t n_cores) {
-    constexpr size_t bytes_per_thread = 4 * 1024 * 1024;
-    return int32_t(std::clamp<size_t>(n_weight_bytes / bytes_per_thread, 1, size_t(n_cores)));
-}
-
 void engine::do_load(uint32_t id, const engine_options & options, const cancel_flag & cancelled) {
     const auto stop          = [&] { return cancelled->load() || closing_; };
     const auto throw_if_stop = [&] {
@@ -305,13 +329,13 @@ void engine::do_load(uint32_t id, const engine_options & options, const cancel_f
     };
     auto next      = std::make_unique<loaded_model>();
     next->backends = std::make_unique<backend_set>(options.device, options.n_threads);
-    next->weights =
-        load_model(*next->backends, {options.path, options.check_tensors, options.n_gpu_layers, options.gpu, progress});
+    next->weights  = load_model(*next->backends, to_load_options(options, progress));
     if (options.n_threads == 0) {
         next->backends->set_n_threads(useful_threads(next->weights->n_bytes, next->backends->n_threads()));
     }
-    next->words    = std::make_shared<vocab>(gguf_file(options.path), next->weights->hp.text.n_vocab,
-                                          next->weights->hp.image_token_id);
+    const model_source source(options);
+    next->words =
+        std::make_shared<vocab>(source.metadata(), next->weights->hp.text.n_vocab, next->weights->hp.image_token_id);
     next->requests = std::make_unique<runner>(
         next->weights, next->words, *next->backends, options.context,
         options.n_seq_max > 0 ? options.n_seq_max : default_n_seq_max, [this](event && e) { emit(std::move(e)); },

@@ -7,6 +7,7 @@
 
 #include "event.h"
 #include "gpu-limits.h"
+#include "model-source.h"
 #include "request.h"
 
 #include <condition_variable>
@@ -23,8 +24,7 @@ namespace bllossom {
 
 class runner;
 
-struct engine_options {
-    std::string path;
+struct engine_options : model_files {
     std::string device   = "auto"; // backend.h
     int32_t n_threads    = 0;      // 0: physical cores
     int32_t n_gpu_layers = -1;     // -1: as many as fit
@@ -33,6 +33,12 @@ struct engine_options {
     bool check_tensors = true;
     context_options context;
 };
+
+/** Those of loading the weights. */
+inline load_options to_load_options(const engine_options & options, std::function<bool(float)> progress = nullptr) {
+    const model_files & files = options;
+    return {files, options.check_tensors, options.n_gpu_layers, options.gpu, std::move(progress)};
+}
 
 class engine {
   public:
@@ -57,10 +63,22 @@ class engine {
     /** Settled by evaluated. */
     void evaluate(uint32_t id, evaluate_request request);
 
+    /** Begins an importance matrix, with the sums of an older file unless `from` is empty. Settled by ok. */
+    void begin_importance(uint32_t id, std::string from);
+
+    /** Adds the inputs that a prompt brings to the weights: all of them or, when it fails, none. Settled by ok. */
+    void collect(uint32_t id, evaluate_request request);
+
+    /** Writes what was collected so far; the collection stays open. Settled by ok. */
+    void write_importance(uint32_t id, importance_target target);
+
+    /** Forgets what was collected; harmless when nothing was begun. Settled by ok. */
+    void end_importance(uint32_t id);
+
     /** Forgets the images that no request uses. Settled by ok. */
     void clear_caches(uint32_t id);
 
-    /** Cancels a load, a generation or an evaluation; unknown ids are ignored. */
+    /** Cancels a load, a generation, an evaluation or a collect; unknown ids are ignored. */
     void cancel(uint32_t id);
 
     /** Allows a generation to send more pieces; unknown ids are ignored. */
@@ -97,6 +115,7 @@ class engine {
     void run_task(uint32_t id, const task & work);
     bool step();
     void emit(event && e);
+    void settle_ok(uint32_t id);
     void settle_error(uint32_t id, const error & cause);
     void do_load(uint32_t id, const engine_options & options, const cancel_flag & cancelled);
     void do_unload(const char * reason);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 
 #include <fcntl.h>
@@ -26,66 +25,6 @@ constexpr uint64_t max_dim          = 1ull << 31;
 constexpr uint32_t min_alignment    = 8;
 constexpr uint32_t max_alignment    = 4096;
 
-/** Bytes of a fixed-size element; 0 for strings, arrays and unknown types. */
-size_t element_bytes(gguf_type type) {
-    switch (type) {
-    case GGUF_TYPE_UINT8:
-    case GGUF_TYPE_INT8:
-    case GGUF_TYPE_BOOL:
-        return 1;
-    case GGUF_TYPE_UINT16:
-    case GGUF_TYPE_INT16:
-        return 2;
-    case GGUF_TYPE_UINT32:
-    case GGUF_TYPE_INT32:
-    case GGUF_TYPE_FLOAT32:
-        return 4;
-    case GGUF_TYPE_UINT64:
-    case GGUF_TYPE_INT64:
-    case GGUF_TYPE_FLOAT64:
-        return 8;
-    default:
-        return 0;
-    }
-}
-
-template <typename T> T load(const char * from) {
-    T value;
-    memcpy(&value, from, sizeof(T));
-    return value;
-}
-
-gguf_scalar load_scalar(gguf_type type, const char * from) {
-    switch (type) {
-    case GGUF_TYPE_UINT8:
-        return uint64_t(load<uint8_t>(from));
-    case GGUF_TYPE_INT8:
-        return int64_t(load<int8_t>(from));
-    case GGUF_TYPE_UINT16:
-        return uint64_t(load<uint16_t>(from));
-    case GGUF_TYPE_INT16:
-        return int64_t(load<int16_t>(from));
-    case GGUF_TYPE_UINT32:
-        return uint64_t(load<uint32_t>(from));
-    case GGUF_TYPE_INT32:
-        return int64_t(load<int32_t>(from));
-    case GGUF_TYPE_FLOAT32:
-        return double(load<float>(from));
-    case GGUF_TYPE_UINT64:
-        return load<uint64_t>(from);
-    case GGUF_TYPE_INT64:
-        return load<int64_t>(from);
-    case GGUF_TYPE_FLOAT64:
-        return load<double>(from);
-    default:
-        return load<uint8_t>(from) != 0;
-    }
-}
-
-std::string type_name(gguf_type type, bool is_array) {
-    return std::string(is_array ? "array of " : "") + gguf_type_name(type);
-}
-
 } // namespace
 
 unique_fd::~unique_fd() {
@@ -103,14 +42,14 @@ class gguf_file::header_reader {
 
     template <typename T> T take(const char * what) {
         need(sizeof(T), what);
-        const T value = load<T>(file_.header_.data() + position_);
+        const T value = gguf_load<T>(file_.bytes_.data() + position_);
         position_ += sizeof(T);
         return value;
     }
 
     std::string take_string(const char * what, uint64_t limit) {
         const uint64_t size = take_string_size(what, limit);
-        std::string text(file_.header_.data() + position_, size);
+        std::string text(file_.bytes_.data() + position_, size);
         position_ += size;
         return text;
     }
@@ -138,7 +77,7 @@ class gguf_file::header_reader {
     // size is at most 2^25 here, so the sum cannot overflow
     void need(uint64_t size, const char * what) {
         const uint64_t end  = position_ + size;
-        const uint64_t have = file_.header_.size();
+        const uint64_t have = file_.bytes_.size();
         if (end <= have) {
             return;
         }
@@ -150,15 +89,15 @@ class gguf_file::header_reader {
             file_.fail(format("the header is over the limit of %llu bytes (at %s)",
                               (unsigned long long) max_header_bytes, what));
         }
-        file_.header_.resize(std::min(file_.file_bytes_, std::max(end, have + step)));
-        file_.read(have, file_.header_.data() + have, file_.header_.size() - have);
+        file_.bytes_.resize(std::min(file_.file_bytes_, std::max(end, have + step)));
+        file_.read(have, file_.bytes_.data() + have, file_.bytes_.size() - have);
     }
 
     gguf_file & file_;
     size_t position_ = 0;
 };
 
-gguf_file::gguf_file(const std::string & path) : path_(path) {
+gguf_file::gguf_file(const std::string & path) : gguf_metadata(path) {
     if (path.empty() || path.find('\0') != std::string::npos) {
         throw error(error_code::model_not_found, "the path of the model is empty or holds a NUL byte");
     }
@@ -181,10 +120,6 @@ gguf_file::gguf_file(const std::string & path) : path_(path) {
     read_header();
 }
 
-void gguf_file::fail(const std::string & what) const {
-    throw error(error_code::model_format, path_ + ": " + what);
-}
-
 void gguf_file::read(uint64_t offset, void * dst, size_t size) const {
     auto * to = static_cast<char *>(dst);
     while (size > 0) {
@@ -194,7 +129,7 @@ void gguf_file::read(uint64_t offset, void * dst, size_t size) const {
         }
         if (got <= 0) {
             throw error(error_code::io,
-                        format("cannot read %s at byte %llu: %s", path_.c_str(), (unsigned long long) offset,
+                        format("cannot read %s at byte %llu: %s", path().c_str(), (unsigned long long) offset,
                                got < 0 ? strerror(errno) : "the file ended; was it changed while it was read?"));
         }
         to += got;
@@ -207,15 +142,15 @@ void gguf_file::read(uint64_t offset, void * dst, size_t size) const {
 
 void gguf_file::read_header() {
     header_reader in(*this);
-    if (file_bytes_ < 4 || in.take<uint32_t>("the magic number") != load<uint32_t>(GGUF_MAGIC)) {
+    if (file_bytes_ < 4 || in.take<uint32_t>("the magic number") != gguf_load<uint32_t>(GGUF_MAGIC)) {
         fail("this is not a GGUF file: it does not start with \"GGUF\"");
     }
     version_ = in.take<uint32_t>("the version");
     if (version_ != 2 && version_ != 3) {
         const bool swapped = (version_ & 0xffff) == 0;
         throw error(error_code::model_unsupported,
-                    path_ + (swapped ? ": big-endian GGUF files are not supported"
-                                     : format(": GGUF version %u is not supported, versions 2 and 3 are", version_)));
+                    path() + (swapped ? ": big-endian GGUF files are not supported"
+                                      : format(": GGUF version %u is not supported, versions 2 and 3 are", version_)));
     }
     const auto n_tensors = in.take<uint64_t>("the tensor count");
     const auto n_entries = in.take<uint64_t>("the key count");
@@ -256,12 +191,10 @@ void gguf_file::read_entry(header_reader & in) {
             in.skip_string("a string", max_string_bytes);
         }
     } else {
-        in.skip(entry.count * element_bytes(entry.type), "a value");
+        in.skip(entry.count * gguf_element_bytes(entry.type), "a value");
     }
-    if (entry.key.empty() || !entry_index_.emplace(entry.key, entries_.size()).second) {
-        fail(format("key \"%s\" is empty or appears twice", entry.key.c_str()));
-    }
-    entries_.push_back(std::move(entry));
+    entry.end = in.position();
+    add(std::move(entry));
 }
 
 void gguf_file::read_tensor(header_reader & in) {
@@ -341,100 +274,9 @@ void gguf_file::place_tensors(uint64_t header_bytes) {
     }
 }
 
-// --- access --------------------------------------------------------------------------------------------------
-
-const gguf_entry * gguf_file::find(std::string_view key) const {
-    const auto found = entry_index_.find(std::string(key));
-    return found == entry_index_.end() ? nullptr : &entries_[found->second];
-}
-
 const gguf_tensor * gguf_file::find_tensor(std::string_view name) const {
     const auto found = tensor_index_.find(std::string(name));
     return found == tensor_index_.end() ? nullptr : &tensors_[found->second];
-}
-
-std::vector<gguf_scalar> gguf_file::elements(const gguf_entry & entry, uint64_t limit) const {
-    const uint64_t count = std::min(entry.count, limit);
-    const char * from    = header_.data() + entry.begin;
-    std::vector<gguf_scalar> result;
-    result.reserve(count);
-    for (uint64_t i = 0; i < count; i++) {
-        if (entry.type == GGUF_TYPE_STRING) {
-            const auto size = load<uint64_t>(from);
-            result.emplace_back(std::string_view(from + sizeof(uint64_t), size));
-            from += sizeof(uint64_t) + size;
-        } else {
-            result.push_back(load_scalar(entry.type, from));
-            from += element_bytes(entry.type);
-        }
-    }
-    return result;
-}
-
-const gguf_entry & gguf_file::require(std::string_view key, gguf_type type, bool is_array) const {
-    const gguf_entry * entry = find(key);
-    if (entry == nullptr) {
-        fail(format("the key \"%.*s\" is missing", int(key.size()), key.data()));
-    }
-    if (entry->type != type || entry->is_array != is_array) {
-        fail(format("key \"%s\" is of type %s, expected %s", entry->key.c_str(),
-                    type_name(entry->type, entry->is_array).c_str(), type_name(type, is_array).c_str()));
-    }
-    return *entry;
-}
-
-uint32_t gguf_file::get_u32(std::string_view key, uint32_t low, uint32_t high) const {
-    const gguf_entry & entry = require(key, GGUF_TYPE_UINT32, false);
-    const auto value         = load<uint32_t>(header_.data() + entry.begin);
-    if (value < low || value > high) {
-        fail(format("%s is %u, the limits are %u and %u", entry.key.c_str(), value, low, high));
-    }
-    return value;
-}
-
-float gguf_file::get_f32(std::string_view key, float low, float high) const {
-    const gguf_entry & entry = require(key, GGUF_TYPE_FLOAT32, false);
-    const auto value         = load<float>(header_.data() + entry.begin);
-    if (!(value >= low && value <= high)) { // false for NaN
-        fail(format("%s is %g, the limits are %g and %g", entry.key.c_str(), double(value), double(low), double(high)));
-    }
-    return value;
-}
-
-bool gguf_file::get_bool(std::string_view key) const {
-    return load<uint8_t>(header_.data() + require(key, GGUF_TYPE_BOOL, false).begin) != 0;
-}
-
-std::string_view gguf_file::get_str(std::string_view key) const {
-    const gguf_entry & entry = require(key, GGUF_TYPE_STRING, false);
-    return std::get<std::string_view>(elements(entry).front());
-}
-
-std::vector<int32_t> gguf_file::get_i32_array(std::string_view key) const {
-    const gguf_entry & entry = require(key, GGUF_TYPE_INT32, true);
-    std::vector<int32_t> values(entry.count);
-    std::copy_n(header_.data() + entry.begin, values.size() * sizeof(int32_t), reinterpret_cast<char *>(values.data()));
-    return values;
-}
-
-std::vector<float> gguf_file::get_f32_array(std::string_view key) const {
-    const gguf_entry & entry = require(key, GGUF_TYPE_FLOAT32, true);
-    std::vector<float> values(entry.count);
-    std::copy_n(header_.data() + entry.begin, values.size() * sizeof(float), reinterpret_cast<char *>(values.data()));
-    if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) {
-        fail(format("%s holds a value that is not finite", entry.key.c_str()));
-    }
-    return values;
-}
-
-std::vector<std::string_view> gguf_file::get_str_array(std::string_view key) const {
-    const gguf_entry & entry = require(key, GGUF_TYPE_STRING, true);
-    std::vector<std::string_view> values;
-    values.reserve(entry.count);
-    for (const auto & element : elements(entry)) {
-        values.push_back(std::get<std::string_view>(element));
-    }
-    return values;
 }
 
 } // namespace bllossom

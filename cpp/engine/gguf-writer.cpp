@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cmath>
 #include <cstring>
 #include <set>
 #include <thread>
@@ -68,6 +69,22 @@ void set_metadata(gguf_context * gguf, const std::vector<metadata_entry> & metad
     }
 }
 
+/** The quantizer's kernels divide by sums of these. */
+void check_importance(const tensor_plan & tensor) {
+    if (tensor.importance.empty()) {
+        return;
+    }
+    if (int64_t(tensor.importance.size()) != tensor.ne[0]) {
+        refuse(format("tensor %s has rows of %lld elements, but %zu importance weights", tensor.name.c_str(),
+                      (long long) tensor.ne[0], tensor.importance.size()));
+    }
+    for (const float weight : tensor.importance) {
+        if (!std::isfinite(weight) || weight < 0) {
+            refuse(format("tensor %s has an importance weight of %g", tensor.name.c_str(), double(weight)));
+        }
+    }
+}
+
 void check_plan(const std::vector<tensor_plan> & plan) {
     std::set<std::string> names;
     for (const tensor_plan & tensor : plan) {
@@ -93,6 +110,7 @@ void check_plan(const std::vector<tensor_plan> & plan) {
             refuse(format("tensor %s has rows of %lld elements; the type %s needs a multiple of %lld", name,
                           (long long) tensor.ne[0], tensor.type.c_str(), (long long) block));
         }
+        check_importance(tensor);
     }
 }
 
@@ -167,7 +185,7 @@ std::vector<uint8_t> gguf_writer::make_header(const std::vector<metadata_entry> 
         ggml_set_name(shaped, item.name.c_str());
         gguf_add_tensor(gguf.get(), shaped);
         const size_t offset = gguf_get_tensor_offset(gguf.get(), gguf_get_n_tensors(gguf.get()) - 1);
-        tensors_.push_back({item.name, type, item.ne[0], ggml_nrows(shaped), 0, offset});
+        tensors_.push_back({item.name, type, item.ne[0], ggml_nrows(shaped), 0, offset, item.importance});
         data_size = offset + GGML_PAD(ggml_nbytes(shaped), GGUF_DEFAULT_ALIGNMENT); // the format pads the last one too
     }
     std::vector<uint8_t> header(gguf_get_meta_size(gguf.get()));
@@ -226,18 +244,21 @@ gguf_writer::tensor & gguf_writer::tensor_at(size_t index) {
     return tensors_[index];
 }
 
-void gguf_writer::write(size_t index, const uint8_t * bytes, size_t n_bytes, source_type source) {
+conversion_loss gguf_writer::write(size_t index, const uint8_t * bytes, size_t n_bytes, source_type source) {
     check_open();
     tensor & cur         = tensor_at(index);
     const int64_t n_rows = count_rows(cur, n_bytes, size_t(cur.n_per_row) * source_type_size(source));
     converted_.resize(size_t(n_rows) * ggml_row_size(cur.type, cur.n_per_row));
+    conversion_loss loss;
     try {
-        convert_rows(bytes, source, n_rows, cur.n_per_row, cur.type, converted_.data(), n_threads_);
+        const float * importance = cur.importance.empty() ? nullptr : cur.importance.data();
+        loss = convert_rows(bytes, source, n_rows, cur.n_per_row, cur.type, converted_.data(), n_threads_, importance);
     } catch (const error & e) {
         give_up();
         throw error(e.code(), format("tensor %s %s", cur.name.c_str(), e.what()));
     }
     put_rows(cur, converted_.data(), n_rows);
+    return loss;
 }
 
 void gguf_writer::write_stored(size_t index, const uint8_t * bytes, size_t n_bytes) {

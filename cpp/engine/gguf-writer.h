@@ -21,8 +21,9 @@ struct metadata_entry {
 
 struct tensor_plan {
     std::string name;
-    std::string type;        // in the file: "F32", "Q4_K", …
-    std::vector<int64_t> ne; // 1 to 4 dimensions, fastest first
+    std::string type;              // in the file: "F32", "Q4_K", …
+    std::vector<int64_t> ne;       // 1 to 4 dimensions, fastest first
+    std::vector<float> importance; // [ne[0]] for the quantizer, or empty
 };
 
 /**
@@ -60,13 +61,13 @@ class gguf_writer {
 
     /**
      * Converts the next whole rows of a tensor, which is named by its number in the plan, and writes them to their
-     * place.
+     * place. Returns what was lost in them.
      *
      * Throws error{invalid_option} for an unknown tensor, a part of a row or more rows than the tensor has,
      * error{model_format} for NaN, infinity or a value that the type cannot hold (with the tensor's name), error{io},
      * error{closed}.
      */
-    void write(size_t tensor, const uint8_t * bytes, size_t n_bytes, source_type source);
+    conversion_loss write(size_t tensor, const uint8_t * bytes, size_t n_bytes, source_type source);
 
     /** The same for rows that are in the tensor's type already; only their values are checked. */
     void write_stored(size_t tensor, const uint8_t * bytes, size_t n_bytes);
@@ -91,6 +92,7 @@ class gguf_writer {
         int64_t n_rows;
         int64_t n_rows_done;
         size_t offset; // in the data section
+        std::vector<float> importance;
     };
 
     std::vector<uint8_t> make_header(const std::vector<metadata_entry> & metadata,

@@ -1,7 +1,7 @@
 #include "hparams.h"
 
 #include "error.h"
-#include "gguf-file.h"
+#include "model-source.h"
 
 #include <algorithm>
 #include <cmath>
@@ -29,21 +29,11 @@ constexpr float tiny                = 1e-6f; // of factors that are multiplied o
 constexpr float huge                = 1e6f;
 constexpr float max_freq_base       = 1e12f;
 
-[[noreturn]] void refuse(const gguf_file & file, const std::string & what) {
+[[noreturn]] void refuse(const gguf_metadata & file, const std::string & what) {
     throw error(error_code::model_unsupported, file.path() + ": " + what);
 }
 
-void check_architecture(const gguf_file & file) {
-    const std::string architecture(file.get_str("general.architecture"));
-    if (architecture != "mllama") {
-        refuse(file, format("the architecture is \"%.64s\", only \"mllama\" (Llama 3.2 Vision) can be run",
-                            architecture.c_str()));
-    }
-    if (file.find("mllama.schema_version") == nullptr) {
-        refuse(file,
-               "an mllama file of another program (an Ollama blob?): its tensors are laid out differently; convert "
-               "the original checkpoint with `bllossom convert`");
-    }
+void check_schema(const gguf_metadata & file) {
     const uint32_t version = file.get_u32("mllama.schema_version");
     if (version != schema_version) {
         refuse(file, format("mllama.schema_version is %u, this engine reads version %u; %s", version, schema_version,
@@ -52,15 +42,24 @@ void check_architecture(const gguf_file & file) {
 }
 
 /** A key whose value this engine knows only one of. */
-void check_fixed(const gguf_file & file, const char * key, const char * expected) {
+void check_fixed(const gguf_metadata & file, const char * key, const char * expected) {
     const std::string value(file.get_str(key));
     if (value != expected) {
         refuse(file, format("%s is \"%.64s\", only \"%s\" is supported", key, value.c_str(), expected));
     }
 }
 
+/** Whether the stored gates of the vision tower have tanh applied. */
+bool read_gates_activated(const gguf_metadata & file) {
+    const std::string form(file.get_str("mllama.vision.gates"));
+    if (form != "raw" && form != "activated") {
+        refuse(file, format("mllama.vision.gates is \"%.64s\", only raw and activated are supported", form.c_str()));
+    }
+    return form == "activated";
+}
+
 /** Layer indices: ascending, from 0 to `last`. */
-std::vector<int32_t> get_layer_indices(const gguf_file & file, const char * key, int32_t last) {
+std::vector<int32_t> get_layer_indices(const gguf_metadata & file, const char * key, int32_t last) {
     std::vector<int32_t> indices = file.get_i32_array(key);
     for (size_t i = 0; i < indices.size(); i++) {
         if (indices[i] < 0 || indices[i] > last || (i > 0 && indices[i] <= indices[i - 1])) {
@@ -70,7 +69,7 @@ std::vector<int32_t> get_layer_indices(const gguf_file & file, const char * key,
     return indices;
 }
 
-void check_heads(const gguf_file & file, const char * tower, int64_t n_embd, int32_t n_head) {
+void check_heads(const gguf_metadata & file, const char * tower, int64_t n_embd, int32_t n_head) {
     if (n_embd % n_head != 0) {
         file.fail(
             format("%s embedding_length %lld is no multiple of its head_count %d", tower, (long long) n_embd, n_head));
@@ -78,13 +77,16 @@ void check_heads(const gguf_file & file, const char * tower, int64_t n_embd, int
 }
 
 /** Returns whether the frequencies are scaled. */
-bool read_rope_scaling(const gguf_file & file) {
+bool read_rope_scaling(const gguf_metadata & file) {
     const std::string type(file.get_str("mllama.rope.scaling.type"));
     if (type == "none") {
         return false;
     }
     if (type != "llama3") {
         refuse(file, format("mllama.rope.scaling.type is \"%.64s\", only none and llama3 are supported", type.c_str()));
+    }
+    if (file.find("mllama.rope.scaling.factor") == nullptr) {
+        return true; // a rescued file: it has the factors, but not what they were computed from
     }
     file.get_f32("mllama.rope.scaling.factor", tiny, huge);
     const float low  = file.get_f32("mllama.rope.scaling.low_freq_factor", tiny, huge);
@@ -97,7 +99,7 @@ bool read_rope_scaling(const gguf_file & file) {
     return true;
 }
 
-text_hparams read_text(const gguf_file & file) {
+text_hparams read_text(const gguf_metadata & file) {
     text_hparams hp;
     hp.n_vocab     = file.get_u32("mllama.vocab_size", 1, max_vocab);
     hp.n_embd      = file.get_u32("mllama.embedding_length", 1, max_width);
@@ -132,7 +134,7 @@ text_hparams read_text(const gguf_file & file) {
     return hp;
 }
 
-std::vector<aspect_ratio> read_aspect_ratios(const gguf_file & file, int32_t max_tiles) {
+std::vector<aspect_ratio> read_aspect_ratios(const gguf_metadata & file, int32_t max_tiles) {
     constexpr auto key = "mllama.vision.supported_aspect_ratios";
     const auto sides   = file.get_i32_array(key);
     if (sides.empty() || sides.size() % 2 != 0 || sides.size() / 2 > max_ratios) {
@@ -152,7 +154,7 @@ std::vector<aspect_ratio> read_aspect_ratios(const gguf_file & file, int32_t max
     return ratios;
 }
 
-std::array<float, 3> read_channels(const gguf_file & file, const char * key, float low, float high) {
+std::array<float, 3> read_channels(const gguf_metadata & file, const char * key, float low, float high) {
     const auto values = file.get_f32_array(key);
     std::array<float, 3> channels{};
     if (values.size() != channels.size() ||
@@ -163,13 +165,13 @@ std::array<float, 3> read_channels(const gguf_file & file, const char * key, flo
     return channels;
 }
 
-void read_preprocessing(const gguf_file & file, vision_hparams & hp) {
+void read_preprocessing(const gguf_metadata & file, vision_hparams & hp) {
     hp.rescale_factor = file.get_f32("mllama.vision.image_rescale_factor", tiny, huge);
     hp.image_mean     = read_channels(file, "mllama.vision.image_mean", -huge, huge);
     hp.image_std      = read_channels(file, "mllama.vision.image_std", tiny, huge);
 }
 
-vision_hparams read_vision(const gguf_file & file) {
+vision_hparams read_vision(const gguf_metadata & file) {
     vision_hparams hp;
     hp.n_embd         = file.get_u32("mllama.vision.embedding_length", 1, max_width);
     hp.n_ff           = file.get_u32("mllama.vision.feed_forward_length", 1, max_mlp_width);
@@ -200,13 +202,13 @@ vision_hparams read_vision(const gguf_file & file) {
                          (long long) hp.n_embd_out()));
     }
     check_fixed(file, "mllama.vision.feature_order", "concatenated");
-    check_fixed(file, "mllama.vision.gates", "raw");
+    hp.gates_activated = read_gates_activated(file);
     read_preprocessing(file, hp);
     return hp;
 }
 
 /** Every id that a prompt can hold needs an embedding row, and every row of logits a token. */
-void check_vocabulary_size(const gguf_file & file, const hparams & hp) {
+void check_vocabulary_size(const gguf_metadata & file, const hparams & hp) {
     const gguf_entry * tokens = file.find("tokenizer.ggml.tokens");
     if (tokens == nullptr || !tokens->is_array) {
         file.fail("the key \"tokenizer.ggml.tokens\" is missing or no array");
@@ -225,19 +227,20 @@ int32_t text_hparams::n_layer_cross() const {
     return int32_t(std::count(is_cross.begin(), is_cross.end(), true));
 }
 
-hparams read_hparams(const gguf_file & file) {
-    check_architecture(file);
+hparams read_hparams(const model_source & source) {
+    const gguf_metadata & file = source.metadata();
+    check_schema(file);
     hparams hp;
     hp.name   = file.get_str("general.name");
     hp.text   = read_text(file);
     hp.vision = read_vision(file);
 
-    const gguf_tensor * token_embd = file.find_tensor("token_embd.weight");
+    const source_tensor * token_embd = source.find_tensor("token_embd.weight");
     if (token_embd == nullptr) {
         file.fail("the tensor \"token_embd.weight\" is missing");
     }
     hp.n_embd_rows    = token_embd->ne[1];
-    hp.tied_head      = file.find_tensor("output.weight") == nullptr;
+    hp.tied_head      = source.find_tensor("output.weight") == nullptr;
     hp.image_token_id = int32_t(file.get_u32("mllama.image_token_id", 0, max_vocab));
     check_vocabulary_size(file, hp);
     return hp;

@@ -8,7 +8,7 @@
 
 namespace bllossom {
 
-class gguf_file;
+class model_source;
 
 struct aspect_ratio {
     int32_t rows;
@@ -26,6 +26,7 @@ struct vision_hparams {
     int32_t n_channels     = 0; // 3
     int32_t max_tiles      = 0; // tiles that every image is padded to (4)
     float norm_eps         = 0;
+    bool gates_activated   = false; // tanh has been applied to the stored gates of the tower
 
     std::vector<int32_t>
         intermediate_layers; // states are kept as they enter these local layers; n_layer: as they leave the last
@@ -77,9 +78,9 @@ struct hparams {
 /**
  * Reads and checks the hyper-parameters.
  *
- * Throws error{model_unsupported} for another architecture or schema version, error{model_format} for a missing key,
+ * Throws error{model_unsupported} for another schema version, error{model_format} for a missing key,
  * a key of a wrong kind, or a value outside the ceilings of hparams.cpp.
  */
-hparams read_hparams(const gguf_file & file);
+hparams read_hparams(const model_source & source);
 
 } // namespace bllossom

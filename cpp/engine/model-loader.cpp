@@ -1,8 +1,9 @@
 #include "model.h"
 
 #include "assert-guard.h"
+#include "cache-buffer.h"
 #include "error.h"
-#include "gguf-file.h"
+#include "model-source.h"
 #include "tensor-plan.h"
 #include "weight-placement.h"
 
@@ -12,6 +13,7 @@
 #include <map>
 #include <new>
 #include <system_error>
+#include <tuple>
 
 namespace bllossom {
 
@@ -30,15 +32,20 @@ struct weight_group {
 class model_loader {
   public:
     model_loader(const backend_set & backends, const load_options & options)
-        : backends_(backends), options_(options), file_(options.path), model_(std::make_unique<model>()) {}
+        : backends_(backends), options_(options), source_(options), model_(std::make_unique<model>()) {}
+
+    std::unique_ptr<model> outline() {
+        const assert_guard guard;
+        plan();
+        for (const auto & group : groups_) {
+            model_->buffers.push_back(outline_tensors(group.ctx, group.buffer_type));
+        }
+        return std::move(model_);
+    }
 
     std::unique_ptr<model> load() {
         const assert_guard guard;
-        model_->hp = read_hparams(file_);
-        plan_      = plan_tensors(model_->hp, model_->vision, model_->text);
-        match_tensors(file_, plan_);
-        summarize();
-        create_tensors();
+        plan();
         check_memory();
         allocate();
         read_tensors();
@@ -46,6 +53,19 @@ class model_loader {
     }
 
   private:
+    void plan() {
+        model_->hp = read_hparams(source_);
+        plan_      = plan_tensors(model_->hp, model_->vision, model_->text);
+        match_tensors(source_, plan_);
+        summarize();
+        create_tensors();
+        for (const auto & group : groups_) {
+            const size_t n_bytes = ggml_backend_alloc_ctx_tensors_from_buft_size(group.ctx, group.buffer_type);
+            model_->n_bytes_allocated += n_bytes;
+            model_->n_bytes_device += is_host_memory(group.buffer_type) ? 0 : n_bytes;
+        }
+    }
+
     void summarize() {
         std::map<ggml_type, int64_t> elements;
         for (const auto & planned : plan_) {
@@ -78,9 +98,9 @@ class model_loader {
             if (planned.use == tensor_use::gate) {
                 continue;
             }
-            const gguf_tensor & source = *planned.source;
-            ggml_context * ctx         = group_of(planned.buffer_type).ctx;
-            *planned.slot              = ggml_new_tensor(ctx, source.type, source.n_dims, source.ne.data());
+            const source_tensor & source = *planned.source;
+            ggml_context * ctx           = group_of(planned.buffer_type).ctx;
+            *planned.slot                = ggml_new_tensor(ctx, source.type, source.n_dims, source.ne.data());
             ggml_set_name(*planned.slot, source.name.c_str());
         }
     }
@@ -145,7 +165,7 @@ class model_loader {
         }
     }
 
-    void check_values(const gguf_tensor & source, const char * data, size_t size) const {
+    void check_values(const source_tensor & source, const char * data, size_t size) const {
         // ggml_validate_row_data takes whole blocks
         const size_t block  = ggml_type_size(source.type);
         const size_t shares = std::clamp<size_t>(size / min_share_bytes, 1, size_t(backends_.n_threads()));
@@ -161,19 +181,19 @@ class model_loader {
             valid = check.get() && valid;
         }
         if (!valid) {
-            file_.fail(format(
+            source_.metadata().fail(format(
                 "tensor \"%s\" holds NaN or infinity; the file is damaged (checkTensors: false skips this check)",
                 source.name.c_str()));
         }
     }
 
-    /** Reads a tensor's bytes in chunks, checking each. */
-    void read_checked(const gguf_tensor & source, char * to) {
-        const size_t block = ggml_type_size(source.type);
-        const size_t step  = chunk_bytes / block * block;
-        for (size_t from = 0; from < source.bytes; from += step) {
-            const size_t size = std::min(step, size_t(source.bytes) - from);
-            file_.read(source.offset + from, to + from, size);
+    /** Reads a tensor a few rows at a time, checking each. */
+    void read_checked(const source_tensor & source, char * to) {
+        const auto step = std::max<int64_t>(1, int64_t(chunk_bytes / source.row_bytes()));
+        for (int64_t row = 0; row < source.n_rows(); row += step) {
+            const int64_t n_rows = std::min(step, source.n_rows() - row);
+            const size_t from = size_t(row) * source.row_bytes(), size = size_t(n_rows) * source.row_bytes();
+            read_rows(source, row, n_rows, to + from);
             if (options_.check_tensors) {
                 check_values(source, to + from, size);
             }
@@ -183,11 +203,12 @@ class model_loader {
     }
 
     void read_tensor(const planned_tensor & planned, std::vector<char> & staging) {
-        const gguf_tensor & source = *planned.source;
+        const source_tensor & source = *planned.source;
         if (planned.use == tensor_use::gate) {
-            float raw = 0.0f;
-            read_checked(source, reinterpret_cast<char *>(&raw));
-            *planned.gate = std::tanh(raw);
+            const bool activated = planned.part == model_part::vision && model_->hp.vision.gates_activated;
+            float value          = 0.0f;
+            read_checked(source, reinterpret_cast<char *>(&value));
+            *planned.gate = activated ? value : std::tanh(value);
             return;
         }
         ggml_tensor * tensor = *planned.slot;
@@ -199,10 +220,12 @@ class model_loader {
         ggml_backend_tensor_set(tensor, staging.data(), 0, size_t(source.bytes));
     }
 
-    /** In the file's order, so that a disk reads ahead. */
+    /** In the order of the files, so that a disk reads ahead. */
     void read_tensors() {
-        std::sort(plan_.begin(), plan_.end(),
-                  [](const auto & a, const auto & b) { return a.source->offset < b.source->offset; });
+        std::sort(plan_.begin(), plan_.end(), [](const auto & a, const auto & b) {
+            return std::tie(a.source->file->path(), a.source->offset) <
+                   std::tie(b.source->file->path(), b.source->offset);
+        });
         std::vector<char> staging(staging_bytes());
         report(0);
         for (const auto & planned : plan_) {
@@ -212,7 +235,7 @@ class model_loader {
 
     const backend_set & backends_;
     const load_options & options_;
-    gguf_file file_;
+    model_source source_;
     std::unique_ptr<model> model_;
     std::vector<planned_tensor> plan_;
     std::vector<weight_group> groups_;
@@ -220,6 +243,10 @@ class model_loader {
 };
 
 } // namespace
+
+std::unique_ptr<model> outline_model(const backend_set & backends, const load_options & options) {
+    return model_loader(backends, options).outline();
+}
 
 std::unique_ptr<model> load_model(const backend_set & backends, const load_options & options) {
     try {

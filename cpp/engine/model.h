@@ -4,6 +4,7 @@
 #include "backend.h"
 #include "gpu-limits.h"
 #include "hparams.h"
+#include "model-source.h"
 #include "weights.h"
 
 #include <functional>
@@ -15,8 +16,7 @@
 
 namespace bllossom {
 
-struct load_options {
-    std::string path;
+struct load_options : model_files {
     bool check_tensors   = true; // refuse NaN and infinity in the weights
     int32_t n_gpu_layers = -1;   // text layers on the GPU; -1: as many as fit
     gpu_limits gpu;              // what "fit" means
@@ -32,18 +32,27 @@ struct model {
     std::vector<ggml_context_ptr> contexts;
     std::vector<ggml_backend_buffer_ptr> buffers;
 
-    int64_t n_params = 0;
-    size_t n_bytes   = 0; // bytes of weights, as stored
-    std::string ftype;    // type that holds most of the weights, e.g. "Q4_K"
+    int64_t n_params         = 0;
+    size_t n_bytes           = 0; // bytes of weights, as stored
+    size_t n_bytes_allocated = 0; // as they lie in memory (an outline: as they would)
+    size_t n_bytes_device    = 0; // of those, on a GPU
+    std::string ftype;            // type that holds most of the weights, e.g. "Q4_K"
 };
 
 /**
- * Loads a model. The whole file is validated before the first ggml call: header limits, hyper-parameters, and the plan
- * name -> type -> shape of every tensor; unknown tensors are refused. Memory is checked before it is allocated.
+ * Loads a model. The whole of its files is validated before the first ggml call: header limits, hyper-parameters, and
+ * the plan name -> type -> shape of every tensor; unknown tensors are refused. Memory is checked before it is
+ * allocated.
  *
  * Throws error{model_not_found, model_format, model_unsupported, out_of_memory, cancelled, io, backend}; nothing is
  * left behind after a throw.
  */
 std::unique_ptr<model> load_model(const backend_set & backends, const load_options & options);
+
+/**
+ * The same model without memory for its weights: graphs can be built and measured with it, not computed. Gates are 0.
+ * Throws what load_model throws before it looks at the memory.
+ */
+std::unique_ptr<model> outline_model(const backend_set & backends, const load_options & options);
 
 } // namespace bllossom

@@ -31,11 +31,18 @@ struct generate_request {
     int64_t credit     = 0;  // pieces that may be sent before more are granted
 };
 
-/** A teacher-forced run, for tests and measurements. */
+/** A teacher-forced run, for tests, measurements and importance matrices. */
 struct evaluate_request {
     std::vector<prompt_part> prompt;
     std::vector<image_input> images;
     int32_t chunk = 0; // rows per graph; 0: the batch size
+};
+
+/** Where an importance matrix goes, and what it says of itself. */
+struct importance_target {
+    std::string path;
+    std::vector<std::string> datasets; // what was collected from
+    uint32_t chunk_size = 0;           // tokens in one chunk of text
 };
 
 struct evaluation {

@@ -10,7 +10,8 @@ namespace bllossom {
 runner::runner(std::shared_ptr<const model> m, std::shared_ptr<const vocab> v, const backend_set & backends,
                const context_options & options, int32_t n_seq_max, emit_function emit, std::function<bool()> is_closing)
     : model_(std::move(m)), vocab_(std::move(v)), emit_(std::move(emit)), is_closing_(std::move(is_closing)),
-      context_(model_, backends, options, [this] { return should_abort(); }), grammars_(vocab_),
+      context_(model_, backends, options, [this] { return should_abort(); }),
+      evaluator_(context_, n_seq_max, [this] { return should_abort(); }), grammars_(vocab_),
       seq_used_(size_t(n_seq_max)) {}
 
 /** Says for a time whose requests are being computed, also when that ends in an exception. */
@@ -351,63 +352,23 @@ void runner::release(sequence & s) {
     }
 }
 
-// --- evaluation ----------------------------------------------------------------------------------------------------
+// --- whole prompts --------------------------------------------------------------------------------------------------
+
+void runner::run_whole(const evaluate_request & request, const cancel_flag & cancelled,
+                       const std::function<void(const pass_request &)> & run) {
+    const std::vector<int32_t> tokens = tokenize(request.prompt, request.images);
+    const computing_scope scope(computing_, {cancelled.get()});
+    run({tokens, request.images, vocab_->image_token_id(), request.chunk});
+}
 
 evaluation runner::evaluate(const evaluate_request & request, const cancel_flag & cancelled) {
     evaluation result;
-    result.tokens          = tokenize(request.prompt, request.images);
-    const int32_t n_tokens = int32_t(result.tokens.size());
-    const int32_t seq      = int32_t(seq_used_.size()); // one number above those of the requests
-    const auto stop_if_off = [&](bool done) {
-        if (!done) {
-            throw error(error_code::cancelled, "the evaluation was cancelled");
-        }
-    };
-    if (context_.self().n_free() < n_tokens) {
-        throw error(error_code::context_full, "other requests hold the context: evaluate when the engine is idle");
-    }
-    // Keyless: the intermediate results are wanted, so every image is encoded.
-    const auto acquired = context_.cross().acquire(std::vector<std::string>(request.images.size()));
-    if (!acquired) {
-        throw error(error_code::context_full, "other requests hold the image slots: evaluate when the engine is idle");
-    }
-    const std::vector<int32_t> & slots = *acquired;
-    std::vector<cross_image> images;
-    const auto release_all = [&] {
-        context_.self().wipe(seq); // NaN that it may have met must not stay
-        context_.self().release(seq);
-        for (const int32_t slot : slots) {
-            context_.cross().release(slot);
-        }
-    };
-    const computing_scope scope(computing_, {cancelled.get()});
-    try {
-        const std::vector<image_range> ranges = image_ranges(result.tokens, vocab_->image_token_id());
-        for (size_t i = 0; i < request.images.size(); i++) {
-            vision_probe probe;
-            stop_if_off(context_.encode(request.images[i], slots[i], &probe) && !should_abort());
-            images.push_back(context_.locate(slots[i], request.images[i].n_tiles, ranges[i]));
-            result.vision_features.push_back(std::move(probe.features));
-            result.cross_states.push_back(std::move(probe.states));
-        }
-        const int32_t n_batch = context_.options().n_batch;
-        const int32_t n_chunk = request.chunk > 0 ? std::min(request.chunk, n_batch) : n_batch;
-        for (int32_t pos = 0; pos < n_tokens; pos += n_chunk) {
-            const int32_t n                  = std::min(n_chunk, n_tokens - pos);
-            const std::vector<int64_t> cells = context_.self().take(seq, pos, n);
-            std::vector<batch_row> rows;
-            for (int32_t i = 0; i < n; i++) {
-                rows.push_back({result.tokens[size_t(pos + i)], pos + i, seq, cells[size_t(i)], true, &images});
-            }
-            stop_if_off(context_.decode(rows) && !should_abort());
-            result.logits.insert(result.logits.end(), context_.logits().begin(), context_.logits().end());
-        }
-    } catch (...) {
-        release_all();
-        throw;
-    }
-    release_all();
+    run_whole(request, cancelled, [&](const pass_request & pass) { result = evaluator_.evaluate(pass); });
     return result;
+}
+
+void runner::collect(const evaluate_request & request, const cancel_flag & cancelled) {
+    run_whole(request, cancelled, [&](const pass_request & pass) { evaluator_.collect(pass); });
 }
 
 } // namespace bllossom

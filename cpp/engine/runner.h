@@ -3,6 +3,7 @@
 // engine thread. One call of `step` does one piece of work, so that commands are seen in between.
 
 #include "context.h"
+#include "evaluator.h"
 #include "event.h"
 #include "grammar-cache.h"
 #include "scheduler.h"
@@ -29,8 +30,12 @@ class runner {
 
     void grant(uint32_t id, int64_t pieces);
 
-    /** Runs to its end; other requests wait meanwhile. Throws. */
+    // Both run to their end while other requests wait, and throw.
     evaluation evaluate(const evaluate_request & request, const cancel_flag & cancelled);
+    void collect(const evaluate_request & request, const cancel_flag & cancelled);
+
+    /** Beginning, writing and ending what is collected. */
+    evaluator & get_evaluator() { return evaluator_; }
 
     /** Does one piece of work. Returns false when there is nothing to do. */
     bool step();
@@ -60,12 +65,15 @@ class runner {
     void forget_values(const sequence & s);
     void release(sequence & s);
     bool should_abort() const;
+    void run_whole(const evaluate_request & request, const cancel_flag & cancelled,
+                   const std::function<void(const pass_request &)> & run);
 
     std::shared_ptr<const model> model_;
     std::shared_ptr<const vocab> vocab_;
     emit_function emit_;
     std::function<bool()> is_closing_;
     context context_;
+    evaluator evaluator_;
     grammar_cache grammars_;
     std::vector<bool> seq_used_;                       // [n_seq_max]
     std::vector<std::unique_ptr<sequence>> sequences_; // in the order of arrival

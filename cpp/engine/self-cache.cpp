@@ -12,8 +12,8 @@ static int64_t round_up(int64_t value, int64_t multiple) {
     return (value + multiple - 1) / multiple * multiple;
 }
 
-self_cache::self_cache(const text_hparams & hp, ggml_backend_buffer_type_t buft, ggml_type type, int64_t n_cells)
-    : n_free_(round_up(n_cells, padding)), k_(size_t(hp.n_layer)), v_(size_t(hp.n_layer)) {
+self_cache::self_cache(const text_hparams & hp, ggml_type type, int64_t n_cells)
+    : n_cells_(round_up(n_cells, padding)), n_free_(n_cells_), k_(size_t(hp.n_layer)), v_(size_t(hp.n_layer)) {
     ctx_.reset(ggml_init({size_t(2 * hp.n_layer + 1) * ggml_tensor_overhead(), nullptr, true}));
     for (int32_t il = 0; il < hp.n_layer; il++) {
         if (!hp.is_cross[size_t(il)]) {
@@ -21,13 +21,18 @@ self_cache::self_cache(const text_hparams & hp, ggml_backend_buffer_type_t buft,
             v_[size_t(il)] = ggml_new_tensor_2d(ctx_.get(), type, hp.n_embd_kv(), n_free_);
         }
     }
-    buffer_ =
-        allocate_cache(ctx_.get(), buft, format("the cache for %lld positions", (long long) n_free_), "contextSize");
-    cells_.resize(size_t(n_free_));
 }
 
-size_t self_cache::n_bytes() const {
-    return ggml_backend_buffer_get_size(buffer_.get());
+void self_cache::allocate(ggml_backend_buffer_type_t buft) {
+    const std::string what = format("the cache for %lld positions", (long long) n_cells());
+    buffer_                = allocate_cache(ctx_.get(), buft, what, "contextSize");
+    n_bytes_               = ggml_backend_buffer_get_size(buffer_.get());
+    cells_.resize(size_t(n_cells_));
+}
+
+void self_cache::outline(ggml_backend_buffer_type_t buft) {
+    n_bytes_ = ggml_backend_alloc_ctx_tensors_from_buft_size(ctx_.get(), buft);
+    buffer_  = outline_tensors(ctx_.get(), buft);
 }
 
 std::vector<int64_t> self_cache::take(int32_t seq, int32_t pos, int32_t n) {

@@ -12,8 +12,14 @@ namespace bllossom {
 
 class self_cache {
   public:
-    /** Throws error{out_of_memory}. n_cells is rounded up to a multiple of `padding`. */
-    self_cache(const text_hparams & hp, ggml_backend_buffer_type_t buft, ggml_type type, int64_t n_cells);
+    /** n_cells is rounded up to a multiple of `padding`. */
+    self_cache(const text_hparams & hp, ggml_type type, int64_t n_cells);
+
+    /** Takes the memory of the cache, zeroed; once, before anything is written. Throws error{out_of_memory}. */
+    void allocate(ggml_backend_buffer_type_t buft);
+
+    /** Takes none: graphs can be built and measured, not computed. */
+    void outline(ggml_backend_buffer_type_t buft);
 
     /** Attended cells are a multiple of this, so that flash attention finds aligned shapes. */
     static constexpr int64_t padding = 256;
@@ -21,9 +27,9 @@ class self_cache {
     ggml_tensor * k(int32_t il) const { return k_[size_t(il)]; } // [n_embd_kv, n_cells]; null for a cross layer
     ggml_tensor * v(int32_t il) const { return v_[size_t(il)]; }
 
-    int64_t n_cells() const { return int64_t(cells_.size()); }
+    int64_t n_cells() const { return n_cells_; }
     int64_t n_free() const { return n_free_; }
-    size_t n_bytes() const;
+    size_t n_bytes() const { return n_bytes_; }
 
     /** Takes n free cells for (seq, pos), (seq, pos+1), …; the lowest free ones. The caller has checked n_free(). */
     std::vector<int64_t> take(int32_t seq, int32_t pos, int32_t n);
@@ -46,13 +52,15 @@ class self_cache {
         int32_t pos = 0;
     };
 
-    std::vector<cell> cells_;
+    int64_t n_cells_;
+    std::vector<cell> cells_; // [n_cells] once allocated
     int64_t n_free_     = 0;
     int64_t n_used_end_ = 0;       // all used cells lie below
     std::vector<ggml_tensor *> k_; // [n_layer]
     std::vector<ggml_tensor *> v_;
     ggml_context_ptr ctx_;
     ggml_backend_buffer_ptr buffer_;
+    size_t n_bytes_ = 0; // of an outline: that it would take
 };
 
 } // namespace bllossom

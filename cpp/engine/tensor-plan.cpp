@@ -1,7 +1,7 @@
 #include "tensor-plan.h"
 
 #include "error.h"
-#include "gguf-file.h"
+#include "model-source.h"
 
 #include <algorithm>
 #include <unordered_set>
@@ -165,8 +165,8 @@ std::string shape_text(const std::array<int64_t, 4> & ne) {
                   (long long) ne[3]);
 }
 
-void check_tensor(const gguf_file & file, const planned_tensor & planned) {
-    const gguf_tensor & tensor = *planned.source;
+void check_tensor(const gguf_metadata & file, const planned_tensor & planned) {
+    const source_tensor & tensor = *planned.source;
     if (tensor.ne != planned.ne) {
         file.fail(format("tensor \"%s\" has the shape %s, expected %s from the metadata", tensor.name.c_str(),
                          shape_text(tensor.ne).c_str(), shape_text(planned.ne).c_str()));
@@ -187,17 +187,18 @@ std::vector<planned_tensor> plan_tensors(const hparams & hp, vision_weights & vi
     return plan;
 }
 
-void match_tensors(const gguf_file & file, std::vector<planned_tensor> & plan) {
+void match_tensors(const model_source & model, std::vector<planned_tensor> & plan) {
+    const gguf_metadata & file = model.metadata();
     std::unordered_set<std::string> names;
     for (auto & planned : plan) {
-        planned.source = file.find_tensor(planned.name);
+        planned.source = model.find_tensor(planned.name);
         if (planned.source == nullptr) {
             file.fail(format("the tensor \"%s\" is missing", planned.name.c_str()));
         }
         check_tensor(file, planned);
         names.insert(planned.name);
     }
-    for (const auto & tensor : file.tensors()) {
+    for (const auto & tensor : model.tensors()) {
         if (names.count(tensor.name) == 0) {
             file.fail(format("the tensor \"%s\" is not part of an mllama model", tensor.name.c_str()));
         }

@@ -14,13 +14,13 @@
 
 namespace bllossom {
 
-class gguf_file;
-struct gguf_tensor;
+class model_source;
+struct source_tensor;
 
 /** How the graphs use a tensor; decides which types are allowed and which buffers can hold it. */
 enum class tensor_use {
     vector, // F32, added or multiplied element by element
-    gate,   // F32 [1], kept as tanh of the number
+    gate,   // F32 [1], kept as the number that a branch is multiplied by
     table,  // any weight type, read by rows: stays in host memory
     kernel, // any weight type, reshaped before it is multiplied: never repacked
     matrix, // any weight type, left operand of a multiplication
@@ -39,7 +39,7 @@ struct planned_tensor {
     ggml_tensor ** slot = nullptr; // null for gates
     float * gate        = nullptr; // gates only
 
-    const gguf_tensor * source             = nullptr; // set by match_tensors
+    const source_tensor * source           = nullptr; // set by match_tensors
     ggml_backend_buffer_type_t buffer_type = nullptr; // set by place_weights; null for gates
 };
 
@@ -47,9 +47,9 @@ struct planned_tensor {
 std::vector<planned_tensor> plan_tensors(const hparams & hp, vision_weights & vision, text_weights & text);
 
 /**
- * Finds every planned tensor in the file. Throws error{model_format} when one is missing, has another shape or a type
- * that it may not have, or when the file holds a tensor that is not planned.
+ * Finds every planned tensor in the model. Throws error{model_format} when one is missing, has another shape or a type
+ * that it may not have, or when the model holds a tensor that is not planned.
  */
-void match_tensors(const gguf_file & file, std::vector<planned_tensor> & plan);
+void match_tensors(const model_source & model, std::vector<planned_tensor> & plan);
 
 } // namespace bllossom

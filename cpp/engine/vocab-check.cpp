@@ -1,7 +1,7 @@
 #include "vocab-check.h"
 
 #include "error.h"
-#include "gguf-file.h"
+#include "gguf-metadata.h"
 #include "utf8.h"
 
 #include <string>
@@ -33,7 +33,7 @@ bool is_text(std::string_view bytes) {
     return true;
 }
 
-void check_tokenizer_kind(const gguf_file & file) {
+void check_tokenizer_kind(const gguf_metadata & file) {
     const std::string model(file.get_str("tokenizer.ggml.model")), pre(file.get_str("tokenizer.ggml.pre"));
     if (model != "gpt2" || (pre != "llama-bpe" && pre != "smaug-bpe")) {
         throw error(error_code::model_unsupported,
@@ -43,7 +43,7 @@ void check_tokenizer_kind(const gguf_file & file) {
     }
 }
 
-void check_tokens(const gguf_file & file, const std::vector<std::string_view> & tokens) {
+void check_tokens(const gguf_metadata & file, const std::vector<std::string_view> & tokens) {
     if (tokens.empty() || tokens.size() > max_tokens) {
         file.fail(format("tokenizer.ggml.tokens has %zu entries, the limits are 1 and %zu", tokens.size(), max_tokens));
     }
@@ -58,7 +58,7 @@ void check_tokens(const gguf_file & file, const std::vector<std::string_view> & 
     }
 }
 
-void check_token_types(const gguf_file & file, size_t n_tokens) {
+void check_token_types(const gguf_metadata & file, size_t n_tokens) {
     const auto types = file.get_i32_array("tokenizer.ggml.token_type");
     if (types.size() != n_tokens) {
         file.fail(format("tokenizer.ggml.token_type has %zu entries for %zu tokens", types.size(), n_tokens));
@@ -71,7 +71,7 @@ void check_token_types(const gguf_file & file, size_t n_tokens) {
     }
 }
 
-void check_merges(const gguf_file & file, const std::vector<std::string_view> & merges) {
+void check_merges(const gguf_metadata & file, const std::vector<std::string_view> & merges) {
     for (size_t i = 0; i < merges.size(); i++) {
         const auto merge   = merges[i];
         const size_t space = merge.find(' ');
@@ -84,7 +84,7 @@ void check_merges(const gguf_file & file, const std::vector<std::string_view> & 
     }
 }
 
-void check_special_ids(const gguf_file & file, size_t n_tokens) {
+void check_special_ids(const gguf_metadata & file, size_t n_tokens) {
     const auto last = uint32_t(n_tokens - 1);
     for (const char * key : {"bos_token_id", "eos_token_id", "padding_token_id"}) {
         file.get_u32(std::string("tokenizer.ggml.") + key, 0, last);
@@ -101,7 +101,7 @@ void check_special_ids(const gguf_file & file, size_t n_tokens) {
     }
 }
 
-void check_chat_template(const gguf_file & file) {
+void check_chat_template(const gguf_metadata & file) {
     if (file.find("tokenizer.chat_template") == nullptr) {
         return;
     }
@@ -111,7 +111,7 @@ void check_chat_template(const gguf_file & file) {
     }
 }
 
-void copy_strings(const gguf_file & file, const char * key, gguf_context * metadata) {
+void copy_strings(const gguf_metadata & file, const char * key, gguf_context * metadata) {
     const auto views = file.get_str_array(key);
     std::vector<std::string> texts(views.begin(), views.end()); // with a terminating NUL each
     std::vector<const char *> pointers;
@@ -124,7 +124,7 @@ void copy_strings(const gguf_file & file, const char * key, gguf_context * metad
 
 } // namespace
 
-void check_vocab(const gguf_file & file) {
+void check_vocab(const gguf_metadata & file) {
     check_tokenizer_kind(file);
     const auto tokens = file.get_str_array("tokenizer.ggml.tokens");
     check_tokens(file, tokens);
@@ -135,7 +135,7 @@ void check_vocab(const gguf_file & file) {
     check_chat_template(file);
 }
 
-gguf_context_ptr make_vocab_metadata(const gguf_file & file) {
+gguf_context_ptr make_vocab_metadata(const gguf_metadata & file) {
     check_vocab(file);
     gguf_context_ptr metadata(gguf_init_empty());
     gguf_set_val_str(metadata.get(), "general.architecture", "llama");

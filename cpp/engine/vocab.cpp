@@ -14,7 +14,7 @@ static constexpr const char * key_stop_tokens   = "tokenizer.ggml.eos_token_ids"
 static constexpr const char * key_add_bos       = "tokenizer.ggml.add_bos_token";
 static constexpr const char * key_chat_template = "tokenizer.chat_template";
 
-vocab::vocab(const gguf_file & file, int64_t n_vocab, int32_t image_token_id)
+vocab::vocab(const gguf_metadata & file, int64_t n_vocab, int32_t image_token_id)
     : n_logits_(n_vocab), image_token_id_(image_token_id) {
     init_log();
     check_vocab(file);

@@ -1,7 +1,7 @@
 #pragma once
 // The vocabulary: libllama's tokenizer over the metadata of the file. Immutable; may be used from any thread.
 
-#include "gguf-file.h"
+#include "gguf-metadata.h"
 
 #include <cstdint>
 #include <memory>
@@ -28,7 +28,7 @@ struct prompt_part {
 class vocab {
   public:
     /** Throws error{model_format} when the tokenizer keys are damaged. */
-    vocab(const gguf_file & file, int64_t n_vocab, int32_t image_token_id);
+    vocab(const gguf_metadata & file, int64_t n_vocab, int32_t image_token_id);
     ~vocab();
 
     /** Adjacent text parts are tokenised as one string. Throws error{invalid_option} for an unknown special or id. */

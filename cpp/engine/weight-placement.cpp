@@ -1,7 +1,7 @@
 #include "weight-placement.h"
 
 #include "error.h"
-#include "gguf-file.h"
+#include "source-tensor.h"
 
 #include <algorithm>
 

@@ -1,9 +1,8 @@
 /** The documents that arguments mean: an image, a folder of images in natural order, a PDF file. */
 
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { isPdf } from '../document/pdf.js';
-import { SUPPORTED_FORMATS, sniffFormat } from '../image/format.js';
+import { isFolder, listImages } from '../image/folder.js';
+import { SUPPORTED_FORMATS } from '../image/format.js';
 import type { Config, ImageSource } from '../index.js';
 import { UsageError } from './failures.js';
 import { checkedImage, isUrl, readHead } from './images.js';
@@ -37,28 +36,12 @@ export async function readInputs(
 
 async function readInput(input: string, config: Config, signal: AbortSignal): Promise<DocumentInput> {
   if (!isUrl(input)) {
-    const names = await imagesOfFolder(input);
-    if (names !== undefined) return { name: input, pages: { images: names, names } };
+    if (await isFolder(input)) {
+      const names = await listImages(input, readHead);
+      if (names.length === 0) throw new UsageError('folderEmpty', { folder: input, formats: SUPPORTED_FORMATS });
+      return { name: input, pages: { images: names, names } };
+    }
     if (isPdf(await readHead(input))) return { name: input, pages: { pdf: input } };
   }
   return { name: input, pages: { images: [await checkedImage(input, config, signal)], names: [input] } };
-}
-
-/** "page 2" before "page 10"; undefined when it is no folder. */
-async function imagesOfFolder(folder: string): Promise<string[] | undefined> {
-  const isFolder = await stat(folder).then(
-    (info) => info.isDirectory(),
-    () => false,
-  );
-  if (!isFolder) return undefined;
-  const { compare } = new Intl.Collator('en', { numeric: true });
-  const entries = await readdir(folder, { withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.')).map(({ name }) => name);
-  const images: string[] = [];
-  for (const name of files.sort(compare)) {
-    const file = join(folder, name);
-    if (sniffFormat(await readHead(file)) !== null) images.push(file);
-  }
-  if (images.length === 0) throw new UsageError('folderEmpty', { folder, formats: SUPPORTED_FORMATS });
-  return images;
 }

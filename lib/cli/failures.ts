@@ -3,6 +3,7 @@
 import { toBllossomError } from '../errors.js';
 import { BllossomError, type ErrorCode } from '../index.js';
 import { errorLine, type MessageKey, message } from './messages.js';
+import { printable } from './printable.js';
 
 /** The call is wrong; the message is in the reader's language. */
 export class UsageError extends Error {
@@ -37,7 +38,7 @@ export function describeError(error: unknown): string {
 /** Says it on stderr, without a stack trace unless BLLOSSOM_DEBUG=1 asks for it. */
 export function printError(error: unknown): void {
   if (error instanceof BrokenPipe) return;
-  process.stderr.write(`bllossom: ${describeError(error)}\n`);
+  process.stderr.write(`bllossom: ${printable(describeError(error))}\n`); // it may quote a hostile file
   if (process.env.BLLOSSOM_DEBUG === '1' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 }
 

@@ -10,6 +10,7 @@ import { message } from './messages.js';
 
 export interface ModelOptions {
   model?: string;
+  projector?: string;
   config?: string;
   device?: string;
   gpuLayers?: number | string;
@@ -39,9 +40,17 @@ export function collect(text: string, before: string[] = []): string[] {
 }
 
 export function withModelOptions(command: Command): Command {
+  command.optionsGroup(message('modelTitle'));
+  return withDeviceOptions(
+    command.addOption(new Option('-m, --model <model>', message('model')).env('BLLOSSOM_MODEL')),
+  );
+}
+
+/** How a model is loaded, for a command that takes the model as its argument. */
+export function withDeviceOptions(command: Command): Command {
   return command
     .optionsGroup(message('modelTitle'))
-    .addOption(new Option('-m, --model <model>', message('model')).env('BLLOSSOM_MODEL'))
+    .option('--projector <file>', message('projector'))
     .option('-c, --config <file>', message('config'))
     .option('--device <name>', message('device'))
     .option('--gpu-layers <n>', message('gpuLayers'), (text) => (text === 'auto' ? text : number(text)))
@@ -75,6 +84,7 @@ type Place = readonly [section: SectionName, key: string];
 
 const MODEL_PLACES: Record<Exclude<keyof ModelOptions, 'config'>, Place> = {
   model: ['model', 'path'],
+  projector: ['model', 'projector'],
   device: ['model', 'deviceMap'],
   gpuLayers: ['hardware', 'gpuLayers'],
   threads: ['hardware', 'threads'],

@@ -6,6 +6,8 @@ import { registerBatch } from './commands/batch.js';
 import { registerConfig } from './commands/config.js';
 import { registerConvert } from './commands/convert.js';
 import { registerDocument } from './commands/document.js';
+import { registerExport } from './commands/export.js';
+import { registerImatrix } from './commands/imatrix.js';
 import { registerInfo } from './commands/info.js';
 import { registerInspect } from './commands/inspect.js';
 import { registerList } from './commands/list.js';
@@ -51,6 +53,8 @@ export function createProgram(): Command {
   registerDocument(program);
   registerBatch(program);
   registerConvert(program);
+  registerImatrix(program);
+  registerExport(program);
   registerInspect(program);
   registerPull(program);
   registerList(program);

@@ -1,39 +1,77 @@
 /** What every conversion does, wherever the bytes of its tensors come from. */
 
-import { toBllossomError } from '../errors.js';
-import type { NativeGgufWriter, NativeGgufWriterOptions, NativeMetadataEntry } from '../native/binding.js';
+import { InvalidOptionError, toBllossomError } from '../errors.js';
+import type {
+  NativeConversionLoss,
+  NativeGgufWriter,
+  NativeGgufWriterOptions,
+  NativeMetadataEntry,
+  NativeTensorPlan,
+} from '../native/binding.js';
 import { loadNative } from '../native/load.js';
 import type { Checkpoint } from './checkpoint.js';
 import { type IntermediateStates, readHyperParameters } from './hyper-parameters.js';
+import { type Importance, readImportance } from './imatrix.js';
 import { buildMetadata } from './metadata.js';
 import { type PlannedTensor, planTensors, type SourceType } from './plan.js';
 import { readTokenizer } from './tokenizer.js';
-import type { ConversionType, StoredType } from './types.js';
+import { type ConversionType, usesImportance } from './types.js';
 
 /** The whole file, before a byte of its tensors is read. */
 export interface Conversion {
   metadata: NativeMetadataEntry[];
   plan: PlannedTensor[];
+  /** The plan as the writer takes it. */
+  tensors: NativeTensorPlan[];
+  importance: Importance | undefined;
+}
+
+export interface ConversionChoice {
+  type: ConversionType;
+  intermediates: IntermediateStates;
+  /** File of an importance matrix. */
+  imatrix?: string | undefined;
 }
 
 /** Checks the checkpoint against itself and plans the file. */
-export function prepareConversion(
+export async function prepareConversion(
   checkpoint: Checkpoint,
-  type: ConversionType,
-  intermediates: IntermediateStates,
-): Conversion {
+  { type, intermediates, imatrix }: ConversionChoice,
+): Promise<Conversion> {
   const hp = readHyperParameters(checkpoint, intermediates);
   const tokenizer = readTokenizer(checkpoint, hp.text.vocabSize, hp.imageTokenId);
-  const plan = planTensors(checkpoint.tensors.tensors, hp, type);
-  return { plan, metadata: buildMetadata(hp, tokenizer, checkpoint.chatTemplate, type) };
+  const plan = planTensors(checkpoint.tensors.tensors, hp, { type, weighted: imatrix !== undefined });
+  const importance = imatrix === undefined ? undefined : await readImportance(imatrix, plan);
+  return {
+    ...{ plan, importance },
+    metadata: buildMetadata(hp, tokenizer, checkpoint.chatTemplate, type),
+    tensors: plan.map((planned) => nativePlan(planned, type, importance)),
+  };
+}
+
+/**
+ * A tensor as the writer takes it.
+ *
+ * @throws InvalidOptionError where its type cannot do without importance weights: Q2_K in a mix that has little else
+ */
+function nativePlan({ name, type, ne }: PlannedTensor, requested: ConversionType, importance: Importance | undefined) {
+  const weights = usesImportance(type) ? importance?.get(name) : undefined;
+  const isLayer = name.startsWith('blk.');
+  if (requested === 'Q2_K_S' && type === 'Q2_K' && isLayer && weights === undefined) {
+    throw new InvalidOptionError(
+      `Q2_K_S needs importance weights for ${name}, ` +
+        `${importance === undefined ? 'and no importance matrix is given' : 'and the importance matrix has none'}; ` +
+        'make one with "bllossom imatrix", or take Q2_K',
+    );
+  }
+  return { name, type, ne, importance: weights };
 }
 
 export async function openWriter(
   output: string,
-  { metadata, plan }: Conversion,
+  { metadata, tensors }: Conversion,
   options: NativeGgufWriterOptions,
 ): Promise<NativeGgufWriter> {
-  const tensors = plan.map(({ name, type, ne }) => ({ name, type, ne }));
   const { GgufWriter } = loadNative();
   return native(() => new GgufWriter(output, metadata, tensors, options));
 }
@@ -65,10 +103,10 @@ export class TensorConverter {
     this.unitBytes = this.rowBytes * (this.#transform?.unitRows ?? 1);
   }
 
-  /** Writes whole units. */
-  async write(units: Uint8Array): Promise<void> {
+  /** Writes whole units. Resolves with what they lost. */
+  async write(units: Uint8Array): Promise<NativeConversionLoss> {
     const bytes = this.#transform?.apply(units, this.rowBytes, this.#elementBytes) ?? units;
-    await native(() => this.writer.write(this.index, bytes, this.#sourceType));
+    return native(() => this.writer.write(this.index, bytes, this.#sourceType));
   }
 
   get #sourceType(): SourceType {
@@ -82,25 +120,13 @@ export class TensorConverter {
   }
 }
 
-/** Writes a tensor that is computed rather than read; does nothing for another. */
-export async function writeComputed(writer: NativeGgufWriter, index: number, { source }: PlannedTensor): Promise<void> {
-  if (!('values' in source)) return;
+/** Writes a tensor that is computed rather than read; does nothing for another. Resolves with what it lost. */
+export async function writeComputed(
+  writer: NativeGgufWriter,
+  index: number,
+  { source }: PlannedTensor,
+): Promise<NativeConversionLoss | undefined> {
+  if (!('values' in source)) return undefined;
   const { buffer, byteOffset, byteLength } = source.values;
-  await native(() => writer.write(index, new Uint8Array(buffer, byteOffset, byteLength), 'F32'));
-}
-
-export interface PlanSummary {
-  parameters: number;
-  /** Tensors per stored type. */
-  tensors: Partial<Record<StoredType, number>>;
-}
-
-export function summarize(plan: readonly PlannedTensor[]): PlanSummary {
-  const tensors: Partial<Record<StoredType, number>> = {};
-  let parameters = 0;
-  for (const { name, ne, type } of plan) {
-    tensors[type] = (tensors[type] ?? 0) + 1;
-    parameters += name === 'rope_freqs.weight' ? 0 : ne.reduce((product, n) => product * n, 1);
-  }
-  return { parameters, tensors };
+  return native(() => writer.write(index, new Uint8Array(buffer, byteOffset, byteLength), 'F32'));
 }

@@ -1,6 +1,6 @@
 import { ModelFormatError, ModelUnsupportedError } from '../errors.js';
 import type { Checkpoint } from './checkpoint.js';
-import type { JsonReader } from './json.js';
+import { excerpt, isSingle, type JsonReader } from './json.js';
 
 /** The numbers of a Mllama checkpoint. Names follow docs/gguf.md. */
 export interface HyperParameters {
@@ -75,6 +75,8 @@ const DEFAULT_ASPECT_RATIOS: readonly (readonly [number, number])[] = [
   [3, 1],
   [4, 1],
 ];
+/** Characters of a model's name that are kept. */
+const MAX_NAME = 256;
 /** CLIP's, which MllamaImageProcessor takes by default. */
 const DEFAULT_MEAN = [0.48145466, 0.4578275, 0.40821073];
 const DEFAULT_STD = [0.26862954, 0.26130258, 0.27577711];
@@ -96,7 +98,9 @@ export function readHyperParameters(
   const { config } = checkpoint;
   const modelType = config.text('model_type', 'mllama');
   if (modelType !== 'mllama') {
-    throw new ModelUnsupportedError(`config.json describes a "${modelType}" model; only "mllama" can be converted`);
+    throw new ModelUnsupportedError(
+      `config.json describes a ${excerpt(modelType)} model; only "mllama" can be converted`,
+    );
   }
   const text = readText(config.child('text_config'), config);
   return {
@@ -109,7 +113,7 @@ export function readHyperParameters(
 
 function modelName({ config, location }: Checkpoint): string {
   const name = config.text('_name_or_path', '').split(/[/\\]/).pop();
-  return name || location.split(/[/\\]/).filter(Boolean).pop() || 'mllama';
+  return (name || location.split(/[/\\]/).filter(Boolean).pop() || 'mllama').slice(0, MAX_NAME);
 }
 
 function readText(config: JsonReader, top: JsonReader): TextParameters {
@@ -144,7 +148,9 @@ function readScaling(rope: JsonReader): Llama3Scaling | undefined {
     return undefined;
   }
   if (type !== 'llama3') {
-    throw new ModelUnsupportedError(`${rope.where}: rope_type is "${type}"; only "default" and "llama3" are supported`);
+    throw new ModelUnsupportedError(
+      `${rope.where}: rope_type is ${excerpt(type)}; only "default" and "llama3" are supported`,
+    );
   }
   const required = (key: string): number => {
     if (rope.value(key) === undefined) {
@@ -156,7 +162,10 @@ function readScaling(rope: JsonReader): Llama3Scaling | undefined {
     factor: required('factor'),
     lowFrequencyFactor: required('low_freq_factor'),
     highFrequencyFactor: required('high_freq_factor'),
-    originalContextLength: required('original_max_position_embeddings'),
+    originalContextLength: rope.integer(
+      'original_max_position_embeddings',
+      required('original_max_position_embeddings'),
+    ),
   };
   if (scaling.highFrequencyFactor <= scaling.lowFrequencyFactor) {
     throw rope.wrong('high_freq_factor', scaling.highFrequencyFactor, 'above low_freq_factor');
@@ -220,15 +229,18 @@ function readPixelScale(image: JsonReader) {
   const normalize = image.boolean('do_normalize', true);
   const triple = (key: string, fallback: number[]): number[] => {
     const value = image.value(key) ?? fallback;
-    const isNumber = (item: unknown) => typeof item === 'number' && Number.isFinite(item);
-    if (!Array.isArray(value) || value.length !== 3 || !value.every(isNumber)) {
+    if (!Array.isArray(value) || value.length !== 3 || !value.every(isSingle)) {
       throw image.wrong(key, value, 'three numbers');
     }
-    return value as number[];
+    return value;
   };
+  const imageStd = normalize ? triple('image_std', DEFAULT_STD) : [1, 1, 1];
+  if (imageStd.some((deviation) => Math.fround(deviation) <= 0)) {
+    throw image.wrong('image_std', imageStd, 'three numbers above 0');
+  }
   return {
     imageMean: normalize ? triple('image_mean', DEFAULT_MEAN) : [0, 0, 0],
-    imageStd: normalize ? triple('image_std', DEFAULT_STD) : [1, 1, 1],
+    imageStd,
     rescaleFactor: image.boolean('do_rescale', true) ? image.positive('rescale_factor', 1 / 255) : 1,
   };
 }
@@ -265,6 +277,8 @@ function divides(config: JsonReader, key: string, part: number, wholeKey: string
 
 function expect(config: JsonReader, key: string, seen: string | number, only: string | number): void {
   if (seen !== only) {
-    throw new ModelUnsupportedError(`${config.where}: ${key} is ${seen}; only ${only} is supported here`);
+    throw new ModelUnsupportedError(
+      `${config.where}: ${key} is ${typeof seen === 'string' ? excerpt(seen) : seen}; only ${only} is supported here`,
+    );
   }
 }

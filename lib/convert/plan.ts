@@ -7,10 +7,13 @@ import {
   visionOutputLength,
   visionPositions,
 } from './hyper-parameters.js';
+import { excerpt } from './json.js';
+import { storedType, type TensorRole } from './mix.js';
 import { canonicalTensors } from './names.js';
 import type { SourceTensor } from './tensor-source.js';
+import type { LayerPlace, MixFacts } from './text-mix.js';
 import { pairNeighbours, ropeFactors, separateIntermediates, type Transform } from './transforms.js';
-import { type ConversionType, type LayerPlace, type StoredType, storedType, type TensorRole } from './types.js';
+import type { ConversionType, StoredType } from './types.js';
 
 export type SourceType = 'F32' | 'F16' | 'BF16';
 
@@ -25,15 +28,20 @@ export interface PlannedTensor {
 }
 
 /**
- * Plans the whole file: docs/gguf.md names, shapes verified against the hyper-parameters, types by the table of types.ts.
+ * Plans the whole file: docs/gguf.md names, shapes verified against the hyper-parameters, types by the mix.
  * Every tensor of the checkpoint must find its place; a missing, foreign or misshapen one is refused by its name.
+ *
+ * @param mix `weighted`: whether there will be importance weights, which some mixes count on
  */
 export function planTensors(
   tensors: ReadonlyMap<string, SourceTensor>,
   hp: HyperParameters,
-  type: ConversionType,
+  mix: { type: ConversionType; weighted: boolean },
 ): PlannedTensor[] {
-  const plan = new Planner(canonicalTensors(tensors), type);
+  const { blockCount, crossLayers, headCount, headCountKv } = hp.text;
+  const groupSize = headCount / headCountKv;
+  const facts = { ...mix, selfLayers: blockCount - crossLayers.length, groupSize };
+  const plan = new Planner(canonicalTensors(tensors), facts);
   checkCrossLayers(plan, hp.text);
   planText(plan, hp);
   planVision(plan, hp.vision);
@@ -49,7 +57,7 @@ class Planner {
 
   constructor(
     private readonly sources: ReadonlyMap<string, SourceTensor>,
-    private readonly type: ConversionType,
+    private readonly facts: MixFacts,
   ) {
     this.unused = new Set(sources.keys());
   }
@@ -73,14 +81,14 @@ class Planner {
     const isScalar = shape.length === 1 && shape[0] === 1 && tensor.shape.length === 0;
     if (!isScalar && (tensor.shape.length !== shape.length || tensor.shape.some((n, i) => n !== shape[i]))) {
       throw new ModelFormatError(
-        `Tensor ${tensor.name} has the shape [${tensor.shape}]; by config.json it must be [${shape}]`,
+        `Tensor ${tensor.name} has the shape ${excerpt(tensor.shape)}; by config.json it must be ${excerpt(shape)}`,
       );
     }
     this.unused.delete(from);
     this.planned.push({
       name,
       ne: shape.toReversed(),
-      type: storedType(role, this.type, shape.at(-1) as number, extra.place),
+      type: storedType(role, this.facts, shape.at(-1) as number, extra.place),
       source: { tensor, sourceType: sourceType(tensor), transform: extra.transform },
     });
   }
@@ -149,19 +157,18 @@ function planText(plan: Planner, { text, imageTokenId }: HyperParameters): void 
   if (text.ropeScaling !== undefined) {
     plan.compute('rope_freqs.weight', ropeFactors(text.ropeBase, textHeadSize(text), text.ropeScaling));
   }
-  const cross = new Set(text.crossLayers);
-  let selfIndex = 0;
+  const count = text.crossLayers.length;
   for (let layer = 0; layer < text.blockCount; layer++) {
-    if (cross.has(layer)) {
-      planCrossAttention(plan, text, layer);
+    const crossBefore = text.crossLayers.filter((cross) => cross < layer).length;
+    if (text.crossLayers.includes(layer)) {
+      planCrossLayer(plan, text, layer, { index: crossBefore, count });
     } else {
-      planSelfAttention(plan, text, layer, { index: selfIndex++, count: text.blockCount - cross.size });
+      planSelfLayer(plan, text, layer, { index: layer - crossBefore, count: text.blockCount - count });
     }
-    planFeedForward(plan, text, layer);
   }
 }
 
-function planSelfAttention(plan: Planner, text: TextParameters, layer: number, place: LayerPlace): void {
+function planSelfLayer(plan: Planner, text: TextParameters, layer: number, place: LayerPlace): void {
   const [to, from] = [`blk.${layer}.attn_`, `language_model.layers.${layer}.self_attn.`];
   const { embeddingLength: width, headCountKv } = text;
   const kvWidth = headCountKv * textHeadSize(text);
@@ -169,34 +176,37 @@ function planSelfAttention(plan: Planner, text: TextParameters, layer: number, p
   plan.take(`${to}q.weight`, `${from}q_proj.weight`, [width, width], 'text matrix', { transform });
   plan.take(`${to}k.weight`, `${from}k_proj.weight`, [kvWidth, width], 'text matrix', { transform });
   plan.take(`${to}v.weight`, `${from}v_proj.weight`, [kvWidth, width], 'attention value', { place });
-  plan.take(`${to}output.weight`, `${from}o_proj.weight`, [width, width], 'text matrix');
+  plan.take(`${to}output.weight`, `${from}o_proj.weight`, [width, width], 'attention output');
+  planFeedForward(plan, text, layer, ['text matrix', 'feed-forward down', place]);
 }
 
-function planCrossAttention(plan: Planner, text: TextParameters, layer: number): void {
+function planCrossLayer(plan: Planner, text: TextParameters, layer: number, place: LayerPlace): void {
   const [to, from] = [`blk.${layer}.cross_attn_`, `language_model.layers.${layer}.`];
   const { embeddingLength: width, headCountKv } = text;
   const headSize = textHeadSize(text);
   const kvWidth = headCountKv * headSize;
-  plan.take(`${to}q_proj.weight`, `${from}cross_attn.q_proj.weight`, [width, width], 'text matrix');
-  plan.take(`${to}k_proj.weight`, `${from}cross_attn.k_proj.weight`, [kvWidth, width], 'text matrix');
-  plan.take(`${to}v_proj.weight`, `${from}cross_attn.v_proj.weight`, [kvWidth, width], 'text matrix');
+  plan.take(`${to}q_proj.weight`, `${from}cross_attn.q_proj.weight`, [width, width], 'cross matrix');
+  plan.take(`${to}k_proj.weight`, `${from}cross_attn.k_proj.weight`, [kvWidth, width], 'cross matrix');
+  plan.take(`${to}v_proj.weight`, `${from}cross_attn.v_proj.weight`, [kvWidth, width], 'cross value');
   plan.take(`${to}o_proj.weight`, `${from}cross_attn.o_proj.weight`, [width, width], 'cross output');
   plan.take(`${to}q_norm.weight`, `${from}cross_attn.q_norm.weight`, [headSize], 'vector');
   plan.take(`${to}k_norm.weight`, `${from}cross_attn.k_norm.weight`, [headSize], 'vector');
   plan.take(`${to}attn_gate`, `${from}cross_attn_attn_gate`, [1], 'vector');
   plan.take(`${to}mlp_gate`, `${from}cross_attn_mlp_gate`, [1], 'vector');
+  planFeedForward(plan, text, layer, ['cross matrix', 'cross down', place]);
 }
 
-function planFeedForward(plan: Planner, text: TextParameters, layer: number): void {
+type FeedForwardRoles = [matrix: TensorRole, down: TensorRole, place: LayerPlace];
+
+function planFeedForward(plan: Planner, text: TextParameters, layer: number, roles: FeedForwardRoles): void {
   const [to, from] = [`blk.${layer}.`, `language_model.layers.${layer}.`];
-  const { embeddingLength: width, feedForwardLength: inner, blockCount: count } = text;
+  const { embeddingLength: width, feedForwardLength: inner } = text;
+  const [matrix, down, place] = roles;
   plan.take(`${to}attn_norm.weight`, `${from}input_layernorm.weight`, [width], 'vector');
   plan.take(`${to}ffn_norm.weight`, `${from}post_attention_layernorm.weight`, [width], 'vector');
-  plan.take(`${to}ffn_gate.weight`, `${from}mlp.gate_proj.weight`, [inner, width], 'text matrix');
-  plan.take(`${to}ffn_up.weight`, `${from}mlp.up_proj.weight`, [inner, width], 'text matrix');
-  plan.take(`${to}ffn_down.weight`, `${from}mlp.down_proj.weight`, [width, inner], 'feed-forward down', {
-    place: { index: layer, count },
-  });
+  plan.take(`${to}ffn_gate.weight`, `${from}mlp.gate_proj.weight`, [inner, width], matrix);
+  plan.take(`${to}ffn_up.weight`, `${from}mlp.up_proj.weight`, [inner, width], matrix);
+  plan.take(`${to}ffn_down.weight`, `${from}mlp.down_proj.weight`, [width, inner], down, { place });
 }
 
 function planVision(plan: Planner, vision: VisionParameters): void {
@@ -249,13 +259,13 @@ function planVisionLayer(plan: Planner, vision: VisionParameters, to: string, fr
   }
   plan.take(`${to}ffn_up.weight`, `${from}mlp.fc1.weight`, [inner, width], 'vision matrix');
   plan.take(`${to}ffn_up.bias`, `${from}mlp.fc1.bias`, [inner], 'vector');
-  plan.take(`${to}ffn_down.weight`, `${from}mlp.fc2.weight`, [width, inner], 'vision matrix');
+  plan.take(`${to}ffn_down.weight`, `${from}mlp.fc2.weight`, [width, inner], 'vision down');
   plan.take(`${to}ffn_down.bias`, `${from}mlp.fc2.bias`, [width], 'vector');
 }
 
 function planProjector(plan: Planner, { text, vision }: HyperParameters): void {
   const transform = separateIntermediates(vision.embeddingLength, vision.intermediateLayers.length);
   const shape = [text.embeddingLength, visionOutputLength(vision)];
-  plan.take('mm.0.weight', 'multi_modal_projector.weight', shape, 'vision matrix', { transform });
+  plan.take('mm.0.weight', 'multi_modal_projector.weight', shape, 'projector', { transform });
   plan.take('mm.0.bias', 'multi_modal_projector.bias', [text.embeddingLength], 'vector');
 }

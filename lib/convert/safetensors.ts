@@ -1,10 +1,15 @@
 import { ModelFormatError } from '../errors.js';
-import { isObject, type JsonObject, parseObject } from './json.js';
+import { KIND_BYTES, refuseForeignKind } from './file-kind.js';
+import { excerpt, isObject, type JsonObject, parseObject } from './json.js';
 import type { CheckpointFiles, RandomAccessFile, SourceTensor, TensorSource } from './tensor-source.js';
 
 /** The format's own limit on the JSON header, in bytes. */
 const MAX_HEADER_BYTES = 100_000_000;
 const LENGTH_BYTES = 8;
+/** Names of tensors as any framework writes them; they go into messages. */
+const TENSOR_NAME = /^[\x21-\x7e]{1,512}$/;
+
+const OPENING_BRACE = 0x7b;
 
 const INDEX_FILE = 'model.safetensors.index.json';
 const SINGLE_FILE = 'model.safetensors';
@@ -65,19 +70,20 @@ export function parseSafetensorsHeader(text: string, dataBytes: number, file: st
 }
 
 function parseEntry(name: string, value: unknown, file: string): SafetensorsEntry {
+  checkTensorName(name, file);
   const where = `${file}: tensor ${name}`;
   if (!isObject(value)) {
     throw new ModelFormatError(`${where} is not described by an object`);
   }
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BYTES, dtype)) {
-    throw new ModelFormatError(`${where} has the unknown type ${JSON.stringify(dtype)}`);
+    throw new ModelFormatError(`${where} has the unknown type ${excerpt(dtype)}`);
   }
   if (!isCountArray(shape)) {
-    throw new ModelFormatError(`${where} has the shape ${JSON.stringify(shape)}; it must be integers from 0`);
+    throw new ModelFormatError(`${where} has the shape ${excerpt(shape)}; it must be integers from 0`);
   }
   if (!isCountArray(offsets) || offsets.length !== 2) {
-    throw new ModelFormatError(`${where} has the byte range ${JSON.stringify(offsets)}; it must be [begin, end]`);
+    throw new ModelFormatError(`${where} has the byte range ${excerpt(offsets)}; it must be [begin, end]`);
   }
   const [begin, end] = offsets as [number, number];
   const bytes = shape.reduce((product, n) => product * n, DTYPE_BYTES[dtype as Dtype]);
@@ -85,6 +91,11 @@ function parseEntry(name: string, value: unknown, file: string): SafetensorsEntr
     throw new ModelFormatError(`${where} has ${bytes} bytes by its shape, but the byte range [${begin}, ${end}]`);
   }
   return { name, dtype: dtype as Dtype, shape, begin, bytes };
+}
+
+function checkTensorName(name: string, file: string): void {
+  if (TENSOR_NAME.test(name)) return;
+  throw new ModelFormatError(`${file} names a tensor ${excerpt(name)}; it must be 1 to 512 letters, digits and signs`);
 }
 
 function isCountArray(value: unknown): value is number[] {
@@ -101,22 +112,31 @@ interface Shard {
 async function openShard(files: CheckpointFiles, name: string): Promise<Shard> {
   const file = await files.open(name);
   try {
-    if (file.size < LENGTH_BYTES) {
-      throw new ModelFormatError(`${name} has ${file.size} bytes; it is not a safetensors file`);
-    }
-    const length = Buffer.from(await file.read(0, LENGTH_BYTES)).readBigUInt64LE();
-    if (length > MAX_HEADER_BYTES || LENGTH_BYTES + Number(length) > file.size) {
-      throw new ModelFormatError(
-        `${name} announces a header of ${length} bytes; the limit is ${MAX_HEADER_BYTES} and the file has ${file.size}`,
-      );
-    }
-    const dataStart = LENGTH_BYTES + Number(length);
-    const text = decodeUtf8(await file.read(LENGTH_BYTES, Number(length)), name);
+    const length = await readHeaderLength(file, name);
+    const dataStart = LENGTH_BYTES + length;
+    const text = decodeUtf8(await file.read(LENGTH_BYTES, length), name);
     return { file, dataStart, entries: parseSafetensorsHeader(text, file.size - dataStart, name) };
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+/** Any file has a first number; one that cannot be the length of a header, or has no "{" after it, may be something else. */
+async function readHeaderLength(file: RandomAccessFile, name: string): Promise<number> {
+  const head = await file.read(0, Math.min(file.size, KIND_BYTES));
+  const length = file.size < LENGTH_BYTES ? 0n : Buffer.from(head).readBigUInt64LE();
+  const fits = length <= MAX_HEADER_BYTES && LENGTH_BYTES + Number(length) <= file.size;
+  if (!fits || head[LENGTH_BYTES] !== OPENING_BRACE) refuseForeignKind(head, name);
+  if (file.size < LENGTH_BYTES) {
+    throw new ModelFormatError(`${name} has ${file.size} bytes; it is not a safetensors file`);
+  }
+  if (!fits) {
+    throw new ModelFormatError(
+      `${name} announces a header of ${length} bytes; the limit is ${MAX_HEADER_BYTES} and the file has ${file.size}`,
+    );
+  }
+  return Number(length);
 }
 
 function decodeUtf8(bytes: Uint8Array, name: string): string {
@@ -169,7 +189,7 @@ export async function openSafetensors(files: CheckpointFiles): Promise<OpenTenso
 
 async function readIndex(files: CheckpointFiles, names: string[]): Promise<Map<string, string>> {
   if (!names.includes(INDEX_FILE)) {
-    const pickle = names.find((name) => /\.(bin|pt|pth)$/.test(name));
+    const pickle = names.find((name) => /\.(bin|ckpt|pickle|pkl|pt|pth)$/i.test(name));
     const hint = pickle === undefined ? '' : `; ${pickle} is a pickle file, which can run code: use safetensors`;
     throw new ModelFormatError(`${files.location} has neither ${SINGLE_FILE} nor ${INDEX_FILE}${hint}`);
   }
@@ -182,9 +202,10 @@ async function readIndex(files: CheckpointFiles, names: string[]): Promise<Map<s
 }
 
 function shardName(tensor: string, file: unknown): string {
+  checkTensorName(tensor, INDEX_FILE);
   if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file)) {
     throw new ModelFormatError(
-      `${INDEX_FILE} places ${tensor} in ${JSON.stringify(file)}; it must be a .safetensors file in the same folder`,
+      `${INDEX_FILE} places ${tensor} in ${excerpt(file)}; it must be a .safetensors file in the same folder`,
     );
   }
   return file;

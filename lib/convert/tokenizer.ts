@@ -1,6 +1,6 @@
 import { ModelFormatError, ModelUnsupportedError } from '../errors.js';
 import type { Checkpoint } from './checkpoint.js';
-import { isObject, type JsonReader } from './json.js';
+import { excerpt, isObject, type JsonReader } from './json.js';
 
 /** What the file says about the tokenizer. */
 export interface Tokenizer {
@@ -63,11 +63,11 @@ function checkKind(file: JsonReader, model: JsonReader): void {
     new ModelUnsupportedError(`tokenizer.json has ${what}; only the byte-level BPE of Llama 3 is supported`);
   const type = model.text('type', 'BPE');
   if (type !== 'BPE') {
-    throw refuse(`a model of type ${type}`);
+    throw refuse(`a model of type ${excerpt(type)}`);
   }
   for (const key of ['dropout', 'continuing_subword_prefix', 'end_of_word_suffix', 'byte_fallback', 'fuse_unk']) {
     if (model.value(key)) {
-      throw refuse(`${key} ${JSON.stringify(model.value(key))}`);
+      throw refuse(`${key} ${excerpt(model.value(key))}`);
     }
   }
   if (file.value('normalizer') !== undefined) {
@@ -87,7 +87,7 @@ function checkKind(file: JsonReader, model: JsonReader): void {
   }
   const pattern = isObject(split.pattern) ? split.pattern.Regex : undefined;
   if (pattern !== LLAMA3_PATTERN || split.behavior !== 'Isolated' || split.invert === true) {
-    throw refuse(`the pre-tokenizer pattern ${JSON.stringify(pattern)}`);
+    throw refuse(`the pre-tokenizer pattern ${excerpt(pattern)}`);
   }
   if (bytes.add_prefix_space === true || bytes.use_regex === true) {
     throw refuse('a ByteLevel step that adds a space or splits again');
@@ -98,11 +98,11 @@ function readTokens(file: JsonReader, model: JsonReader): { tokens: string[]; ty
   const byId = new Map<number, { text: string; type: TokenType }>();
   const add = (id: unknown, text: unknown, type: TokenType) => {
     if (!Number.isSafeInteger(id) || (id as number) < 0 || typeof text !== 'string') {
-      throw new ModelFormatError(`tokenizer.json gives the token ${JSON.stringify(text)} the id ${JSON.stringify(id)}`);
+      throw new ModelFormatError(`tokenizer.json gives the token ${excerpt(text)} the id ${excerpt(id)}`);
     }
     const other = byId.get(id as number);
     if (other !== undefined && other.text !== text) {
-      throw new ModelFormatError(`tokenizer.json gives the id ${id} to "${other.text}" and to "${text}"`);
+      throw new ModelFormatError(`tokenizer.json gives the id ${id} to ${excerpt(other.text)} and to ${excerpt(text)}`);
     }
     byId.set(id as number, { text, type });
   };
@@ -110,10 +110,10 @@ function readTokens(file: JsonReader, model: JsonReader): { tokens: string[]; ty
     add(id, text, TokenType.normal);
   }
   const added = file.value('added_tokens') ?? [];
-  for (const token of Array.isArray(added) ? added : []) {
-    if (!isObject(token)) {
-      throw file.wrong('added_tokens', token, 'an array of objects');
-    }
+  if (!Array.isArray(added) || !added.every(isObject)) {
+    throw file.wrong('added_tokens', added, 'an array of objects');
+  }
+  for (const token of added) {
     add(token.id, token.content, token.special === true ? TokenType.control : TokenType.userDefined);
   }
 

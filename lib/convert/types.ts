@@ -1,79 +1,48 @@
-/**
- * Which type each tensor is stored in. One table: the role of a tensor against the requested type.
- *
- * Why it looks as it does:
- * - The vision tower and the projector never get F16: their activations overflow it, and with F16 weights some backends
- *   also compute in F16. BF16 holds the checkpoint's values exactly; Q8_0 runs on the integer path.
- * - Q4_K_M follows llama.cpp's mix: the head in Q6_K, attention values and the MLP's down projections in Q6_K on the
- *   layers that are hurt most (`needsMoreBits`), the other matrices of the text model in Q4_K.
- * - The output projections of the cross layers are one step higher: they carry all that a picture says to the text,
- *   through gates close to zero, and known 4-bit builds leave them unquantized.
- * - The position tables and the patch kernel are looked up or run once per image: nothing is won by quantizing them.
- * - Vectors (norms, biases, gates) are always F32: ggml adds and multiplies in F32.
- */
+/** The names of types: what a conversion is asked for, and what a tensor is stored in. */
 
-export const CONVERSION_TYPES = ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_K_M'] as const;
-export type ConversionType = (typeof CONVERSION_TYPES)[number];
+/** llama.cpp's mixes, by their numbers in `general.file_type`. */
+export const FILE_TYPE_NUMBERS = {
+  F32: 0,
+  F16: 1,
+  BF16: 32,
+  Q8_0: 7,
+  Q6_K: 18,
+  Q5_K_M: 17,
+  Q5_K_S: 16,
+  Q5_1: 9,
+  Q5_0: 8,
+  Q4_K_M: 15,
+  Q4_K_S: 14,
+  Q4_1: 3,
+  Q4_0: 2,
+  IQ4_NL: 25,
+  IQ4_XS: 30,
+  Q3_K_L: 13,
+  Q3_K_M: 12,
+  Q3_K_S: 11,
+  Q2_K: 10,
+  Q2_K_S: 21,
+} as const;
 
-export type StoredType = 'F32' | 'F16' | 'BF16' | 'Q8_0' | 'Q6_K' | 'Q5_0' | 'Q4_K';
+export type ConversionType = keyof typeof FILE_TYPE_NUMBERS;
 
-/** llama.cpp's numbers of the file types: `general.file_type`. */
-export const FILE_TYPE_NUMBERS: Record<ConversionType, number> = { F32: 0, F16: 1, BF16: 32, Q8_0: 7, Q4_K_M: 15 };
+/** From the most bits to the fewest, more or less. */
+export const CONVERSION_TYPES = Object.keys(FILE_TYPE_NUMBERS) as ConversionType[];
 
-export type TensorRole =
-  | 'vector'
-  | 'table'
-  | 'patch kernel'
-  | 'vision matrix'
-  | 'embedding'
-  | 'head'
-  | 'attention value'
-  | 'feed-forward down'
-  | 'cross output'
-  | 'text matrix';
+/** Elements per block, of every type that a tensor may be stored in. */
+const BLOCK = {
+  ...{ F32: 1, F16: 1, BF16: 1 },
+  ...{ Q8_0: 32, Q5_1: 32, Q5_0: 32, Q4_1: 32, Q4_0: 32, IQ4_NL: 32 },
+  ...{ Q6_K: 256, Q5_K: 256, Q4_K: 256, Q3_K: 256, Q2_K: 256, IQ4_XS: 256 },
+} as const;
 
-const TYPES: Record<TensorRole, Record<ConversionType, StoredType>> = {
-  vector: { F32: 'F32', F16: 'F32', BF16: 'F32', Q8_0: 'F32', Q4_K_M: 'F32' },
-  table: { F32: 'F32', F16: 'BF16', BF16: 'BF16', Q8_0: 'BF16', Q4_K_M: 'BF16' },
-  'patch kernel': { F32: 'F32', F16: 'BF16', BF16: 'BF16', Q8_0: 'BF16', Q4_K_M: 'BF16' },
-  'vision matrix': { F32: 'F32', F16: 'BF16', BF16: 'BF16', Q8_0: 'Q8_0', Q4_K_M: 'Q8_0' },
-  embedding: { F32: 'F32', F16: 'F16', BF16: 'BF16', Q8_0: 'Q8_0', Q4_K_M: 'Q4_K' },
-  head: { F32: 'F32', F16: 'F16', BF16: 'BF16', Q8_0: 'Q8_0', Q4_K_M: 'Q6_K' },
-  'attention value': { F32: 'F32', F16: 'F16', BF16: 'BF16', Q8_0: 'Q8_0', Q4_K_M: 'Q4_K' },
-  'feed-forward down': { F32: 'F32', F16: 'F16', BF16: 'BF16', Q8_0: 'Q8_0', Q4_K_M: 'Q4_K' },
-  'cross output': { F32: 'F32', F16: 'F16', BF16: 'BF16', Q8_0: 'Q8_0', Q4_K_M: 'Q6_K' },
-  'text matrix': { F32: 'F32', F16: 'F16', BF16: 'BF16', Q8_0: 'Q8_0', Q4_K_M: 'Q4_K' },
-};
+export type StoredType = keyof typeof BLOCK;
 
-/** What these roles get in Q4_K_M on the layers that need more bits. */
-const MORE_BITS: Partial<Record<TensorRole, StoredType>> = { 'attention value': 'Q6_K', 'feed-forward down': 'Q6_K' };
+/** Whether rows of so many elements are a whole number of blocks. */
+export const fits = (type: StoredType, rowLength: number): boolean => rowLength % BLOCK[type] === 0;
 
-/** Where rows are not a whole number of blocks: the next type that is as good and has smaller blocks. */
-const NEXT: Partial<Record<StoredType, StoredType>> = { Q4_K: 'Q5_0', Q6_K: 'Q8_0', Q5_0: 'BF16', Q8_0: 'BF16' };
+/** Whether the type stores blocks of elements with common scales. */
+export const isQuantized = (type: StoredType): boolean => BLOCK[type] > 1;
 
-/** Elements per block. */
-const BLOCK: Record<StoredType, number> = { F32: 1, F16: 1, BF16: 1, Q8_0: 32, Q5_0: 32, Q4_K: 256, Q6_K: 256 };
-
-/** Where a tensor stands among its kind, for roles whose type depends on it. */
-export interface LayerPlace {
-  index: number;
-  count: number;
-}
-
-/** llama.cpp's choice of the layers that suffer most from few bits: the first and last eighth and every third between. */
-export function needsMoreBits({ index, count }: LayerPlace): boolean {
-  const eighth = Math.floor(count / 8);
-  return index < eighth || index >= Math.floor((7 * count) / 8) || (index - eighth) % 3 === 2;
-}
-
-/** The type a tensor is stored in. `rowLength`: elements of its fastest dimension. */
-export function storedType(role: TensorRole, type: ConversionType, rowLength: number, place?: LayerPlace): StoredType {
-  let stored = TYPES[role][type];
-  if (type === 'Q4_K_M' && place !== undefined && needsMoreBits(place)) {
-    stored = MORE_BITS[role] ?? stored;
-  }
-  while (rowLength % BLOCK[stored] !== 0) {
-    stored = NEXT[stored] ?? 'BF16';
-  }
-  return stored;
-}
+/** Whether the quantizer of the type chooses its scales by importance weights. */
+export const usesImportance = (type: StoredType): boolean => isQuantized(type) && type !== 'Q8_0';

@@ -4,7 +4,7 @@ import { checkOneOf } from '../check.js';
 import type { Config } from '../config.js';
 import { checkSection } from '../config-schema.js';
 import { CONVERSION_TYPES } from '../convert/types.js';
-import { findModel, notInCache } from '../model-path.js';
+import { findModel, type ModelFiles, notInCache } from '../model-path.js';
 import { resolveModel } from '../models/registry.js';
 import type { Waiter } from '../shared-work.js';
 import { isOffline } from './access.js';
@@ -13,15 +13,15 @@ import { isOffline } from './access.js';
 const PULL_SHARE = 0.9;
 
 /**
- * @returns the file, and what the loading of it is to report to
+ * @returns the files, and what the loading of it is to report to
  * @throws ModelNotFoundError when it is not there and may not be downloaded; what `pullModel` throws
  */
 export async function obtainModel(
   config: Config,
   control: Required<Waiter>,
-): Promise<{ path: string; rest: Required<Waiter> }> {
+): Promise<{ files: ModelFiles; rest: Required<Waiter> }> {
   const found = await findModel(config);
-  if (found !== undefined) return { path: found, rest: control };
+  if (found !== undefined) return { files: found, rest: control };
   const { name } = config.model;
   if (!isOnHub(name)) return notInCache(config);
   if (isOffline()) return notInCache(config, ', and HF_HUB_OFFLINE forbids to download it');
@@ -35,7 +35,10 @@ export async function obtainModel(
     ...{ model: name, type, cacheDir: config.paths.cacheDir, signal },
     onProgress: ({ bytesDone, bytesTotal }) => onProgress?.((PULL_SHARE * bytesDone) / Math.max(1, bytesTotal)),
   });
-  return { path: file, rest: { signal, onProgress: (value) => onProgress?.(PULL_SHARE + (1 - PULL_SHARE) * value) } };
+  return {
+    files: { path: file, projector: null },
+    rest: { signal, onProgress: (value) => onProgress?.(PULL_SHARE + (1 - PULL_SHARE) * value) },
+  };
 }
 
 function isOnHub(name: string): boolean {

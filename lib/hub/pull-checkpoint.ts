@@ -24,7 +24,7 @@ export async function pullCheckpoint(download: Download): Promise<ModelSource[]>
   const { client, repository, folder, signal, onBytes, type } = download;
   const files = new HubCheckpointFiles(client, repository, folder, signal, onBytes);
   const checkpoint = await openCheckpoint(files); // holds nothing open: ranges come one by one
-  const conversion = prepareConversion(checkpoint, type, 'entering');
+  const conversion = await prepareConversion(checkpoint, { type, intermediates: 'entering' });
   const remotes = [...files.headers.keys()].map((name) => files.remote(repository.files.get(name) as HubFile));
   const sources = [...files.sources, ...remotes.map(({ file }) => checkHashed(file))];
   const shards = remotes.map(({ file: { path, size } }) => ({ path, size, header: files.headers.get(path) as Header }));

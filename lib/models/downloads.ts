@@ -8,43 +8,39 @@ import { DOWNLOADS } from './cache.js';
 import { type InstalledModel, type ModelFilter, matcher, nameAndType } from './installed.js';
 
 export interface UnfinishedDownload extends Pick<InstalledModel, 'name' | 'type'> {
-  /** Absolute paths of its files and folders. */
-  readonly paths: readonly string[];
+  /** Absolute path of its folder, which is named as the model's file without ".gguf". */
+  readonly folder: string;
   /** Bytes on the disk, as the file system counts them for sparse files too. */
   readonly bytes: number;
 }
 
 /** By name and type. @throws InvalidArgumentError; IoError when the folder cannot be read */
 export async function listDownloads(cacheDir: string, filter: ModelFilter = {}): Promise<UnfinishedDownload[]> {
-  const folder = resolve(checkPath('cacheDir', cacheDir), DOWNLOADS);
+  const downloads = resolve(checkPath('cacheDir', cacheDir), DOWNLOADS);
   const isMeant = matcher(filter);
-  const found = new Map<string, UnfinishedDownload>();
-  for (const entry of await entriesOf(folder)) {
-    const { name, type } = nameAndType(entry.replace(/\.gguf\b.*$/, ''));
-    if (!isMeant({ name, type })) continue;
-    const key = `${name} ${type}`;
-    const { paths, bytes } = found.get(key) ?? { paths: [], bytes: 0 };
-    const path = join(folder, entry);
-    found.set(key, { name, type, paths: [...paths, path], bytes: bytes + (await bytesOf(path)) });
-  }
-  return [...found.values()];
+  const found = (await foldersOf(downloads)).map((entry) => ({
+    folder: join(downloads, entry),
+    ...nameAndType(entry),
+  }));
+  return Promise.all(found.filter(isMeant).map(async (one) => ({ ...one, bytes: await bytesOf(one.folder) })));
 }
 
 /** Removes what a download has left. @throws IoError */
-export async function removeDownload({ paths }: UnfinishedDownload): Promise<void> {
-  for (const path of paths) {
-    await rm(path, { recursive: true, force: true }).catch((cause) => {
-      throw new IoError(`Cannot remove ${path}: ${(cause as Error).message}`, { cause });
-    });
-  }
+export async function removeDownload({ folder }: UnfinishedDownload): Promise<void> {
+  await rm(folder, { recursive: true, force: true }).catch((cause) => {
+    throw new IoError(`Cannot remove ${folder}: ${(cause as Error).message}`, { cause });
+  });
 }
 
-async function entriesOf(folder: string): Promise<string[]> {
-  if (!(await lstat(folder).catch(() => undefined))?.isDirectory()) return []; // a link is not followed either
-  const names = await readdir(folder).catch((cause) => {
-    throw new IoError(`Cannot list ${folder}: ${(cause as Error).message}`, { cause });
+async function foldersOf(path: string): Promise<string[]> {
+  if (!(await lstat(path).catch(() => undefined))?.isDirectory()) return []; // a link is not followed either
+  const entries = await readdir(path, { withFileTypes: true }).catch((cause) => {
+    throw new IoError(`Cannot list ${path}: ${(cause as Error).message}`, { cause });
   });
-  return names.sort();
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
 }
 
 const BLOCK = 512;

@@ -2,8 +2,7 @@
 
 import { readdir, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { checkPath, fail } from '../check.js';
-import { CONVERSION_TYPES } from '../convert/types.js';
+import { checkOptions, checkPath, checkText, fail, reading } from '../check.js';
 import { type BllossomError, IoError, ModelFormatError, toBllossomError } from '../errors.js';
 import { fileInCache, fileName, forgetRecord, readRecord } from './cache.js';
 import type { ModelRecord } from './record.js';
@@ -38,18 +37,20 @@ export interface ModelFilter {
  */
 export async function listModels(cacheDir: string, filter: ModelFilter = {}): Promise<InstalledModel[]> {
   const folder = resolve(checkPath('cacheDir', cacheDir));
+  const isMeant = matcher(filter);
   const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') return [];
     throw new IoError(`Cannot list ${folder}: ${cause.message}`, { cause });
   });
-  const isMeant = matcher(filter);
   const files = names.filter((name) => !name.startsWith('.') && name.endsWith('.gguf')).sort();
   const models = await Promise.all(files.map((name) => describe(folder, name)));
   return models.filter((model) => model !== undefined).filter(isMeant);
 }
 
 /** Whether a model has this name, as the name of a file, and this type. */
-export function matcher({ name, type }: ModelFilter): (model: Pick<InstalledModel, 'name' | 'type'>) => boolean {
+export function matcher(filter: ModelFilter): (model: Pick<InstalledModel, 'name' | 'type'>) => boolean {
+  const { name, type } = checkOptions('filter', filter, ['name', 'type']);
+  if (type !== undefined) checkText('filter.type', type);
   const plain = name === undefined ? undefined : fileName(canonicalName(name)).toLowerCase();
   return (model) =>
     (plain === undefined || fileName(model.name).toLowerCase() === plain) &&
@@ -87,10 +88,13 @@ async function recordOf(file: string, bytes: number): Promise<Pick<InstalledMode
   }
 }
 
+/** How files name the types of llama.cpp, also those that the converter does not make. */
+const TYPE = /[.-]((?:I?Q|TQ)\d\w*|BF16|F16|F32)$/;
+
 /** "owner--name.Q4_K_M.gguf", "owner--name-Q4_K_M.gguf" or "name.gguf". */
 export function nameAndType(file: string): Pick<InstalledModel, 'name' | 'type'> {
   const base = file.replace(/\.gguf$/, '');
-  const type = CONVERSION_TYPES.find((type) => base.endsWith(`.${type}`) || base.endsWith(`-${type}`));
+  const type = TYPE.exec(base)?.[1];
   const name = type === undefined ? base : base.slice(0, -type.length - 1);
   const parts = name.split('--');
   return { name: parts.length === 2 ? parts.join('/') : name, type };
@@ -102,7 +106,7 @@ export function nameAndType(file: string): Pick<InstalledModel, 'name' | 'type'>
  * @throws InvalidArgumentError for a file that is not one of the folder; IoError
  */
 export async function removeModel(cacheDir: string, model: InstalledModel): Promise<void> {
-  const file = resolve(checkPath('model.file', model?.file));
+  const file = resolve(reading('model cannot be read', () => checkPath('model.file', model?.file)));
   if (dirname(file) !== resolve(checkPath('cacheDir', cacheDir)) || !file.endsWith('.gguf')) {
     fail('model.file', `a GGUF file in ${cacheDir}`, file);
   }

@@ -3,10 +3,11 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, realpath } from 'node:fs/promises';
-import { checkCallback, checkOptions, checkSignal } from '../check.js';
+import { checkCallback, checkInstance, checkOptions, checkPath, checkSignal, reading } from '../check.js';
 import { BllossomError, IoError, ModelFormatError } from '../errors.js';
 import { inspectGguf } from '../inspect.js';
 import type { InstalledModel } from './installed.js';
+import { checkRecord } from './record.js';
 
 const PIECE_BYTES = 1024 * 1024;
 /** The path is resolved before; a link that takes its place meanwhile is not followed. */
@@ -36,20 +37,20 @@ export async function verifyModel(model: InstalledModel, options?: VerifyOptions
   const given = checkOptions('options', options, ['onProgress', 'signal']);
   const onProgress = checkCallback('onProgress', given.onProgress);
   const signal = given.signal === undefined ? undefined : checkSignal('signal', given.signal);
-  const { record, fault } = model;
+  const { file, record, fault } = readModel(model);
   const checked = record === undefined ? 'structure' : 'content';
   if (fault !== undefined) return { model, checked, fault };
   try {
     if (record !== undefined) {
-      const sha256 = await hashFile(model.file, { onProgress, signal });
+      const sha256 = await hashFile(file, { onProgress, signal });
       if (sha256 !== record.sha256) {
         throw new ModelFormatError(
-          `${model.file} was changed or damaged: its SHA-256 is ${sha256}, its record says ${record.sha256}; ` +
+          `${file} was changed or damaged: its SHA-256 is ${sha256}, its record says ${record.sha256}; ` +
             'remove it and pull it again',
         );
       }
     }
-    await inspectGguf(model.file);
+    await inspectGguf(file);
     return { model, checked, fault: undefined };
   } catch (error) {
     if (!(error instanceof BllossomError)) throw error; // the signal's reason, or what the callback threw
@@ -57,15 +58,27 @@ export async function verifyModel(model: InstalledModel, options?: VerifyOptions
   }
 }
 
+/** What counts of a model that a caller gives. */
+function readModel(model: InstalledModel): Pick<InstalledModel, 'file' | 'record' | 'fault'> {
+  return reading('model cannot be read', () => {
+    const { file, record, fault } = model ?? {};
+    return {
+      file: checkPath('model.file', file),
+      record: record === undefined ? undefined : checkRecord('model.record', record),
+      fault: fault === undefined ? undefined : checkInstance('model.fault', fault, BllossomError, 'a BllossomError'),
+    };
+  });
+}
+
 /** The SHA-256 of a file, as 64 hexadecimal digits. @throws IoError; the signal's reason; what `onProgress` throws */
 export async function hashFile(path: string, { onProgress, signal }: VerifyOptions = {}): Promise<string> {
-  const file = await reading(path, async () => open(await realpath(path), READ));
+  const file = await readingFile(path, async () => open(await realpath(path), READ));
   try {
-    const { size } = await reading(path, () => file.stat());
+    const { size } = await readingFile(path, () => file.stat());
     const hash = createHash('sha256');
     const buffer = Buffer.alloc(PIECE_BYTES);
     for (let done = 0; ; ) {
-      const { bytesRead } = await reading(path, () => file.read(buffer));
+      const { bytesRead } = await readingFile(path, () => file.read(buffer));
       if (bytesRead === 0) return hash.digest('hex');
       signal?.throwIfAborted();
       hash.update(buffer.subarray(0, bytesRead));
@@ -77,7 +90,7 @@ export async function hashFile(path: string, { onProgress, signal }: VerifyOptio
   }
 }
 
-async function reading<T>(path: string, work: () => Promise<T>): Promise<T> {
+async function readingFile<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {

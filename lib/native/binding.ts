@@ -33,6 +33,8 @@ export interface NativeTensorInfo {
   type: string;
   /** ggml order, fastest dimension first. */
   ne: number[];
+  /** Of its first byte, from the start of the file. */
+  offset: number;
   bytes: number;
 }
 
@@ -45,8 +47,18 @@ export interface NativeGgufInfo {
   fileBytes: number;
 }
 
-export interface NativeLoadOptions {
+/** A model on disk: a file of ours, or one or two of Ollama. */
+export interface NativeModelFiles {
   path: string;
+  /** The projector of a model in two files; "": none. */
+  projectorPath: string;
+  /** For files of Ollama: whether tanh has been applied to the gates of the vision tower's global layers. */
+  ollamaGates: 'auto' | 'raw' | 'activated';
+  /** For files of Ollama: the order of the rows in each head of cross-attention queries and keys. */
+  ollamaHeads: 'auto' | 'paired' | 'halves';
+}
+
+export interface NativeLoadOptions extends NativeModelFiles {
   /** "auto" | "cpu" | "cuda" | a device name. */
   device: string;
   /** 0: number of physical cores, fewer for a small model. */
@@ -212,12 +224,21 @@ export type NativeEvent =
   | { kind: 'ok'; id: number }
   | { kind: 'error'; id: number; code: string; message: string };
 
-/** A teacher-forced run for tests and measurements. */
+/** A teacher-forced run for tests, measurements and importance matrices. */
 export interface NativeEvaluateRequest {
   prompt: NativePromptPart[];
   images: NativeImage[];
   /** Rows per graph; 0: the batch size. */
   chunk: number;
+}
+
+/** Where an importance matrix goes, and what it says of itself. */
+export interface NativeImportanceTarget {
+  path: string;
+  /** What it was collected from; those of an older file stay. */
+  datasets: string[];
+  /** Tokens in one chunk of text. */
+  chunkSize: number;
 }
 
 export interface NativeEvaluation {
@@ -236,7 +257,15 @@ export interface NativeEngine {
   unload(id: number): void;
   generate(id: number, request: NativeRequest): void;
   evaluate(id: number, request: NativeEvaluateRequest): void;
-  /** Cancels a load, a generation or an evaluation; it settles with ERR_CANCELLED unless it already has. */
+  /** Begins an importance matrix of the loaded model, with the sums of an older file unless `from` is null. */
+  beginImportance(id: number, from: string | null): void;
+  /** Adds the inputs that a prompt brings to the weights: all of them or, when it fails, none. */
+  collect(id: number, request: NativeEvaluateRequest): void;
+  /** Writes what was collected so far; the collection stays open. */
+  writeImportance(id: number, target: NativeImportanceTarget): void;
+  /** Forgets what was collected; harmless when nothing was begun. */
+  endImportance(id: number): void;
+  /** Cancels a load, a generation, an evaluation or a collect; it settles with ERR_CANCELLED unless it already has. */
   cancel(id: number): void;
   grant(id: number, pieces: number): void;
   /** Frees cached image states. */
@@ -255,7 +284,7 @@ export interface NativeGgufWriter {
    * Converts the next whole rows of tensor number `tensor` of the plan: tensors in any order, the rows of one in theirs.
    * A failure ends the writer.
    */
-  write(tensor: number, bytes: Uint8Array, sourceType: 'F32' | 'F16' | 'BF16'): Promise<void>;
+  write(tensor: number, bytes: Uint8Array, sourceType: 'F32' | 'F16' | 'BF16'): Promise<NativeConversionLoss>;
   /** Resolves when all that was written is on the disk. */
   sync(): Promise<void>;
   finish(): Promise<void>;
@@ -263,6 +292,31 @@ export interface NativeGgufWriter {
   abort(): void;
   /** Closes and leaves the temporary file; harmless after `finish`. */
   close(): void;
+}
+
+/**
+ * Writes a model, of any layout that can be loaded, as a new GGUF file: piece by piece to `<path>.tmp`, which `finish`
+ * renames. Nothing is read before the first `step`. Methods must not overlap.
+ */
+export interface NativeModelCopy {
+  /** Writes the next piece; all is written when both numbers are equal. */
+  step(): Promise<NativeCopyProgress>;
+  finish(): Promise<NativeCopyProgress>;
+  /** Removes the temporary file, once a running call is over; harmless after `finish`. */
+  abort(): void;
+}
+
+/** Bytes of the source. */
+export interface NativeCopyProgress {
+  bytesDone: number;
+  bytesTotal: number;
+}
+
+export interface NativeCopyOptions {
+  /** What becomes of weights of the vision tower that are not quantized; only for a "model". */
+  visionType: 'keep' | 'BF16' | 'Q8_0';
+  /** 0: all of the machine. */
+  threads: number;
 }
 
 export interface NativeMetadataEntry {
@@ -276,6 +330,16 @@ export interface NativeTensorPlan {
   /** Type in the file. */
   type: string;
   ne: number[];
+  /** [ne[0]], finite and not negative: what an error in each column costs, for the quantizer. */
+  importance?: Float32Array | undefined;
+}
+
+/** Of the rows that were written: sums of squares over their elements. */
+export interface NativeConversionLoss {
+  /** Of what is stored against the source. */
+  squaredError: number;
+  /** Of the source. */
+  squaredSum: number;
 }
 
 export interface NativeGgufWriterOptions {
@@ -292,6 +356,8 @@ export interface NativeBinding {
   systemInfo(): NativeSystemInfo;
   errorCodes(): string[];
   readGguf(path: string): Promise<NativeGgufInfo>;
+  /** What a load with these options will take; no memory for weights or caches is taken. Not in it: the vocabulary. */
+  planMemory(options: NativeLoadOptions): Promise<NativeMemory>;
   /** Pillow's bilinear resize, then pad to rows x cols tiles. `rgb`: [height][width][3]. Returns [rows*cols][tile][tile][3]. */
   tileImage(
     rgb: Uint8Array,
@@ -302,6 +368,13 @@ export interface NativeBinding {
   ): Promise<Uint8Array>;
   /** Ends the threads of this environment's engines and waits for them: for the moment before the process ends. */
   endEngines(): void;
+  /** A "model" is a file of ours; a "text" is the text model alone, as a file of llama.cpp. */
+  ModelCopy: new (
+    what: 'model' | 'text',
+    files: NativeModelFiles,
+    output: string,
+    options: NativeCopyOptions,
+  ) => NativeModelCopy;
   Engine: new (onEvents: (events: NativeEvent[]) => void) => NativeEngine;
   GgufWriter: new (
     path: string,

@@ -21,6 +21,7 @@ import type {
   NativeEvaluateRequest,
   NativeEvaluation,
   NativeEvent,
+  NativeImportanceTarget,
   NativeLoadOptions,
   NativeLogprobs,
   NativeMemory,
@@ -107,6 +108,24 @@ export class Engine {
   async evaluate(request: NativeEvaluateRequest, command?: CommandOptions): Promise<NativeEvaluation> {
     const { settled } = this.#command('evaluate', (id) => this.#native.evaluate(id, request), command);
     return ((await settled) as Extract<NativeEvent, { kind: 'evaluated' }>).result;
+  }
+
+  /** Begins an importance matrix, with the sums of an older file unless `from` is null. Refused while one is begun. */
+  async beginImportance(from: string | null): Promise<void> {
+    await this.#command('beginImportance', (id) => this.#native.beginImportance(id, from)).settled;
+  }
+
+  /** Adds the inputs that a prompt brings to the weights: all of them or, when it fails, none. */
+  async collect(request: NativeEvaluateRequest, command?: CommandOptions): Promise<void> {
+    await this.#command('collect', (id) => this.#native.collect(id, request), command).settled;
+  }
+
+  async writeImportance(target: NativeImportanceTarget): Promise<void> {
+    await this.#command('writeImportance', (id) => this.#native.writeImportance(id, target)).settled;
+  }
+
+  async endImportance(): Promise<void> {
+    await this.#command('endImportance', (id) => this.#native.endImportance(id)).settled;
   }
 
   async clearCaches(): Promise<void> {

@@ -31,9 +31,7 @@ function equalTokens(name, actual, expected) {
 }
 
 /** Normalised pixels of prepared tiles, [tiles][3][T][T]. */
-function normalise({ tiles, tileCount }, { tileSize }, metadata) {
-  const mean = metadata['mllama.vision.image_mean'];
-  const std = metadata['mllama.vision.image_std'];
+function normalise({ tiles, tileCount }, { tileSize }, { mean, std }) {
   const plane = tileSize * tileSize;
   const pixels = new Float32Array(tileCount * 3 * plane);
   for (let tile = 0; tile < tileCount; tile++) {
@@ -48,15 +46,14 @@ function normalise({ tiles, tileCount }, { tileSize }, metadata) {
 
 /** Preprocessing, vision features and cross states of every image. */
 async function* checkImages(golden, model) {
-  const width = Number(model.metadata['mllama.vision.embedding_length']);
-  const count = model.metadata['mllama.vision.intermediate_layers_indices'].length;
+  const { width, intermediates: count } = golden.vision;
   for (const reference of golden.images.values()) {
     const name = `${golden.name}/${reference.name}`;
     const prepared = await model.prepare(reference);
     const idOk = prepared.aspectRatioId === reference.aspect_ratio_id && prepared.tileCount === reference.num_tiles;
     yield { name, quantity: 'aspect ratio id', maxAbs: idOk ? 0 : 1, maxRel: idOk ? 0 : 1, tolerance: 0, ok: idOk };
 
-    const pixels = normalise(prepared, model.info, model.metadata);
+    const pixels = normalise(prepared, model.info, golden.vision);
     yield row(name, 'pixel values', pixels, golden.tensor(reference.tensors.pixel_values), PIXEL_TOLERANCE);
 
     const shown = golden.cases.find(({ images }) => images.includes(reference.name));
@@ -95,7 +92,19 @@ async function* checkCase(golden, model, reference) {
  * is judged where the folder says how much it may be, and of the single worst token.
  */
 async function* checkDrift(golden, type, intermediates, scratch) {
-  const model = await openModel(await convert(golden, type, intermediates, scratch), { rowMode: 'hf', kvType: 'f16' });
+  const file = await convert(golden, type, intermediates, scratch);
+  const { cosine, tokenCosine } = await measureCosine(golden, file, { kvType: 'f16' });
+  const name = `${golden.name} in ${type}, F16 caches`;
+  const least = golden.leastCosine[type];
+  const drift = 1 - cosine;
+  const measured = { name, quantity: '1 - cosine of the logits', maxAbs: drift, maxRel: drift };
+  yield least === undefined ? measured : { ...measured, tolerance: 1 - least, ok: drift <= 1 - least };
+  yield { name, quantity: '1 - cosine, worst token', maxAbs: 1 - tokenCosine, maxRel: 1 - tokenCosine };
+}
+
+/** The smallest cosine between a file's logits and the reference's: of a case as one vector, and of a token. */
+export async function measureCosine(golden, file, { kvType = 'f32', files } = {}) {
+  const model = await openModel(file, { rowMode: 'hf', kvType, files });
   try {
     let cosine = 1;
     let tokenCosine = 1;
@@ -106,12 +115,7 @@ async function* checkDrift(golden, type, intermediates, scratch) {
       cosine = Math.min(cosine, smallestCosine(logits, expected, logits.length));
       tokenCosine = Math.min(tokenCosine, smallestCosine(logits, expected, model.info.vocabSize));
     }
-    const name = `${golden.name} in ${type}, F16 caches`;
-    const least = golden.leastCosine[type];
-    const drift = 1 - cosine;
-    const measured = { name, quantity: '1 - cosine of the logits', maxAbs: drift, maxRel: drift };
-    yield least === undefined ? measured : { ...measured, tolerance: 1 - least, ok: drift <= 1 - least };
-    yield { name, quantity: '1 - cosine, worst token', maxAbs: 1 - tokenCosine, maxRel: 1 - tokenCosine };
+    return { cosine, tokenCosine };
   } finally {
     model.close();
   }
@@ -136,13 +140,11 @@ async function readIntermediates(golden, scratch) {
   return 'entering';
 }
 
-/** All rows of a golden folder, as they are found. */
-export async function* checkFolder(golden, scratch) {
-  const intermediates = await readIntermediates(golden, scratch);
-  const file = await convert(golden, 'F32', intermediates, scratch);
+/** A file with F32 weights against a golden folder. `files`: more load options, as for a model in two files. */
+export async function* checkFile(golden, file, files) {
   for (const rowMode of ['hf', 'meta']) {
     const cases = golden.cases.filter((reference) => reference.row_mode === rowMode);
-    const model = await openModel(file, { rowMode, kvType: 'f32' });
+    const model = await openModel(file, { rowMode, kvType: 'f32', files });
     try {
       if (rowMode === 'hf') yield* checkImages(golden, model);
       for (const reference of cases) yield* checkCase(golden, model, reference);
@@ -150,5 +152,11 @@ export async function* checkFolder(golden, scratch) {
       model.close();
     }
   }
+}
+
+/** All rows of a golden folder, as they are found. */
+export async function* checkFolder(golden, scratch) {
+  const intermediates = await readIntermediates(golden, scratch);
+  yield* checkFile(golden, await convert(golden, 'F32', intermediates, scratch));
   for (const type of DRIFT) yield* checkDrift(golden, type, intermediates, scratch);
 }

@@ -14,7 +14,18 @@ export function findGoldenFolders(root) {
     .filter((folder) => existsSync(path.join(folder, 'goldens.json')));
 }
 
-/** { name, checkpoint, intermediates, leastCosine, images: Map, cases, tensor(name) } with absolute paths. */
+/** What transformers takes where a checkpoint leaves it out. */
+const VISION_DEFAULTS = { hidden_size: 1280, intermediate_layers_indices: [3, 7, 15, 23, 30] };
+
+/** Width of the vision tower, number of its intermediate states, mean and deviation of the pixels. */
+function readVision(checkpoint) {
+  const json = (name) => JSON.parse(readFileSync(path.join(checkpoint, name), 'utf8'));
+  const { hidden_size, intermediate_layers_indices } = { ...VISION_DEFAULTS, ...json('config.json').vision_config };
+  const { image_mean, image_std } = json('preprocessor_config.json');
+  return { width: hidden_size, intermediates: intermediate_layers_indices.length, mean: image_mean, std: image_std };
+}
+
+/** { name, checkpoint, intermediates, leastCosine, vision, images: Map, cases, tensor(name) } with absolute paths. */
 export function readGoldenFolder(folder) {
   const manifest = JSON.parse(readFileSync(path.join(folder, 'goldens.json'), 'utf8'));
   if (manifest.format !== FORMAT) {
@@ -26,6 +37,7 @@ export function readGoldenFolder(folder) {
     checkpoint: path.join(folder, manifest.checkpoint),
     intermediates: manifest.intermediates,
     leastCosine: manifest.least_cosine ?? {},
+    vision: readVision(path.join(folder, manifest.checkpoint)),
     images: new Map(manifest.images.map((image) => [image.name, { ...image, file: path.join(folder, image.file) }])),
     cases: manifest.cases,
     tensor,

@@ -26,11 +26,15 @@ export async function convert(golden, type, intermediates, scratch) {
 }
 
 /** A loaded model; `close` it. */
-export async function openModel(file, { rowMode, kvType }) {
+export async function openModel(file, { rowMode, kvType, files = {} }) {
   const binding = loadNative();
   const engine = new Engine(binding);
   const info = await engine.load({
     path: file,
+    projectorPath: '',
+    ollamaGates: 'auto',
+    ollamaHeads: 'auto',
+    ...files,
     device: 'cpu',
     threads: 1, // on matrices this small more of them only wait for each other
     gpuLayers: -1,
@@ -44,11 +48,9 @@ export async function openModel(file, { rowMode, kvType }) {
     rowMode,
     checkTensors: true,
   });
-  const { metadata } = await binding.readGguf(file);
   const prompt = (ids) => [{ tokens: Int32Array.from(ids) }];
   return {
     info,
-    metadata,
     prepare: (image) => prepareImage(image.file, info, binding.tileImage),
     evaluate: (ids, images, chunk) => engine.evaluate({ prompt: prompt(ids), images, chunk }),
     /** Ids of `maxTokens` greedy tokens, going on after a stop token. */

@@ -67,7 +67,7 @@ function config({ name, text, vision }, vocabSize, ids) {
       ...{ model_type: 'mllama_text_model', vocab_size: vocabSize, hidden_size: text.width, hidden_act: 'silu' },
       ...{ num_hidden_layers: text.layers, cross_attention_layers: text.crossLayers, intermediate_size: text.inner },
       ...{ num_attention_heads: text.heads, num_key_value_heads: text.kvHeads, rms_norm_eps: 1e-5, ...ids },
-      ...{ max_position_embeddings: 131072, rope_theta: 500000, tie_word_embeddings: false },
+      ...{ max_position_embeddings: 131072, rope_theta: 500000, tie_word_embeddings: text.tied === true },
       rope_scaling: {
         ...{ rope_type: 'llama3', factor: 32, low_freq_factor: 1, high_freq_factor: 4 },
         original_max_position_embeddings: 8192,

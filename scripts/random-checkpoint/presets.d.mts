@@ -1,7 +1,16 @@
 export interface Preset {
   name: string;
   tokenizer: 'llama3' | 'bytes';
-  text: { width: number; inner: number; heads: number; kvHeads: number; crossLayers: number[]; layers: number };
+  text: {
+    width: number;
+    inner: number;
+    heads: number;
+    kvHeads: number;
+    crossLayers: number[];
+    layers: number;
+    /** The embedding is the head, too. */
+    tied?: boolean;
+  };
   vision: {
     width: number;
     inner: number;

@@ -41,7 +41,7 @@ const NORM = { mean: 1, deviation: 0.1 };
 /** A gate of zero would switch its branch off. */
 const GATE = { deviation: 0.5 };
 
-function addText(add, { width, inner, heads, kvHeads, crossLayers, layers }, vocabSize) {
+function addText(add, { width, inner, heads, kvHeads, crossLayers, layers, tied }, vocabSize) {
   const at = 'language_model.model.';
   const headSize = width / heads;
   add(`${at}embed_tokens.weight`, [vocabSize + EXTRA_ROWS, width]);
@@ -70,7 +70,7 @@ function addText(add, { width, inner, heads, kvHeads, crossLayers, layers }, voc
     add(`${block}post_attention_layernorm.weight`, [width], NORM);
   }
   add(`${at}norm.weight`, [width], NORM);
-  add('language_model.lm_head.weight', [vocabSize, width]);
+  if (!tied) add('language_model.lm_head.weight', [vocabSize, width]);
 }
 
 function addVision(add, vision) {

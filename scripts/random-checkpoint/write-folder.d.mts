@@ -1,4 +1,4 @@
 import type { CheckpointFiles } from '../../lib/convert/tensor-source.js';
 
-/** Resolves with the bytes of all files. */
+/** Returns the bytes of all files. */
 export function writeFolder(checkpoint: CheckpointFiles, folder: string): Promise<number>;

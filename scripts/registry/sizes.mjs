@@ -4,16 +4,14 @@ import { readHyperParameters } from '../../dist/convert/hyper-parameters.js';
 import { JsonReader } from '../../dist/convert/json.js';
 import { planTensors } from '../../dist/convert/plan.js';
 import { CONVERSION_TYPES } from '../../dist/convert/types.js';
-import { planMemory } from '../../dist/memory-plan.js';
+import { estimateMemory } from '../../dist/memory-plan.js';
 import { configOf, tensorsOf } from './checkpoint.mjs';
 
 /** Elements and bytes of ggml's blocks. */
 const BLOCKS = {
   ...{ F32: [1, 4], F16: [1, 2], BF16: [1, 2] },
   ...{ Q8_0: [32, 34], Q5_0: [32, 22], Q5_1: [32, 24], Q4_0: [32, 18], Q4_1: [32, 20], IQ4_NL: [32, 18] },
-  ...{ Q2_K: [256, 84], Q3_K: [256, 110], Q4_K: [256, 144], Q5_K: [256, 176], Q6_K: [256, 210] },
-  ...{ IQ4_XS: [256, 136], IQ3_S: [256, 110], IQ3_XXS: [256, 98], IQ2_S: [256, 82], IQ2_XS: [256, 74] },
-  ...{ IQ2_XXS: [256, 66], IQ1_S: [256, 50], IQ1_M: [256, 56] },
+  ...{ Q2_K: [256, 84], Q3_K: [256, 110], Q4_K: [256, 144], Q5_K: [256, 176], Q6_K: [256, 210], IQ4_XS: [256, 136] },
 };
 /** Where a tensor begins in a file. */
 const ALIGNMENT = 32;
@@ -28,7 +26,9 @@ export function sizesOf(architecture) {
   return {
     parameters: download / 2,
     download,
-    sizes: Object.fromEntries(CONVERSION_TYPES.map((type) => [type, sizeOf(planTensors(tensors, hp, type), hp)])),
+    sizes: Object.fromEntries(
+      CONVERSION_TYPES.map((type) => [type, sizeOf(planTensors(tensors, hp, { type, weighted: false }), hp)]),
+    ),
   };
 }
 
@@ -41,7 +41,7 @@ function hyperParametersOf(architecture) {
 function sizeOf(plan, { text, vision }) {
   const tensors = plan.map(bytesOf);
   const padded = tensors.map((bytes) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
-  const { total } = planMemory(sum(tensors), {
+  const { total } = estimateMemory(sum(tensors), {
     text: { ...text, crossLayerCount: text.crossLayers.length },
     vision: { ...vision, intermediateCount: vision.intermediateLayers.length },
   });

@@ -7,16 +7,26 @@ import { registerConvert } from '../../lib/cli/commands/convert.js';
 import { registerInspect } from '../../lib/cli/commands/inspect.js';
 import type { NativeMetadataEntry } from '../../lib/native/binding.js';
 import { loadNative } from '../../lib/native/load.js';
+import { randomCheckpoint } from '../../scripts/random-checkpoint/checkpoint.mjs';
+import { PRESETS } from '../../scripts/random-checkpoint/presets.mjs';
+import { writeFolder } from '../../scripts/random-checkpoint/write-folder.mjs';
+import { writeImatrix } from '../support/imatrix-file.js';
+import { isolateLocale } from '../support/locale.js';
 import { writeTinyCheckpoint } from '../support/tiny-checkpoint.js';
+
+isolateLocale();
 
 let folder: string;
 let printed: string[];
+let warned: string[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bllossom-cli-'));
   await writeTinyCheckpoint(join(folder, 'tiny'));
   printed = [];
+  warned = [];
   vi.spyOn(console, 'log').mockImplementation((line) => void printed.push(String(line)));
+  vi.spyOn(console, 'error').mockImplementation((line) => void warned.push(String(line)));
 });
 afterEach(async () => {
   vi.restoreAllMocks();
@@ -43,6 +53,38 @@ test('convert writes a file and says what it holds; inspect reads it', async () 
   expect(text).toMatch(/Q8_0 +61 tensors/);
   expect(text).toMatch(/self cache, 8,192 tokens +2\.00 MiB/);
   expect(text).toMatch(/tokenizer\.ggml\.tokens = \["Ā", .*, …\] \(273\)/);
+});
+
+test('convert --verbose prints a row per tensor', async () => {
+  await run('convert', join(folder, 'tiny'), join(folder, 'out.gguf'), '--type', 'Q8_0', '--verbose');
+  const [titles, ...rows] = printed;
+  expect(titles).toMatch(/^tensor +shape +types +relative error$/);
+  expect(rows).toHaveLength(127 + 1); // and the sum
+  expect(rows.find((row) => row.startsWith('output_norm.weight'))).toMatch(/ \[64\] +F32 +→ F32 +0\.00e\+0$/);
+  expect(rows.find((row) => row.startsWith('blk.0.attn_k.weight'))).toMatch(/ \[64, 32\] +F32 +→ Q8_0 +\d\.\d\de-3$/);
+  expect(warned).toEqual([]);
+});
+
+test.each([
+  [
+    'en_US.UTF-8',
+    'warning: the importance matrix does not know 23 of the tensors',
+    'tensors are stored in three bits or fewer without importance weights, first blk.0.attn_q.weight: --imatrix',
+  ],
+  [
+    'ko_KR.UTF-8',
+    '주의: 중요도 행렬을 쓸 수 있는 텐서 가운데 23개(blk.0.attn_k.weight 등)',
+    '(blk.0.attn_q.weight 등)를 중요도 없이 3비트 이하로 저장했습니다. --imatrix',
+  ],
+])('convert warns of tensors without importance weights in %s', async (locale, unknown, low) => {
+  process.env.LANG = locale;
+  const [output, imatrix] = [join(folder, 'out.gguf'), join(folder, 'importance.gguf')];
+  await writeImatrix(imatrix, new Map([['blk.0.attn_q.weight', { sums: Array(64).fill(1), count: 1 }]]));
+  await run('convert', join(folder, 'tiny'), output, '--type', 'Q4_0', '--imatrix', imatrix);
+  const text = { ...PRESETS.tiny.text, inner: 256, layers: 2, crossLayers: [1] };
+  await writeFolder(randomCheckpoint({ ...PRESETS.tiny, text }, 1), join(folder, 'wide'));
+  await run('convert', join(folder, 'wide'), output, '--type', 'Q3_K_S', '--force');
+  expect(warned).toEqual([expect.stringContaining(unknown), expect.stringContaining(low)]);
 });
 
 test('inspect --json prints one object with every tensor', async () => {

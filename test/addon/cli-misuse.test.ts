@@ -21,6 +21,7 @@ beforeAll(async () => {
 });
 
 const image = () => tinyImages()[0] as string;
+const imatrix = (text: string, ...more: string[]) => ['imatrix', model, '--text', text, ...more];
 
 describe('bad input gives one clear line, a failing exit code and no stack trace', () => {
   const cases: [string, () => string[], RegExp][] = [
@@ -79,6 +80,25 @@ describe('bad input gives one clear line, a failing exit code and no stack trace
     ['threads that are no number', () => ['convert', work, 'out.gguf', '--threads', 'abc'], /--threads.*abc/],
     ['an unknown type', () => ['convert', work, 'out.gguf', '--type', 'Q9'], /Q9.*Q4_K_M/],
     ['a file in the way', () => ['convert', work, 'text.png'], /text\.png exists already: --force/],
+    ['nothing to collect from', () => ['imatrix', model, '-o', 'i.gguf'], /nothing to collect from: give --text/],
+    ['a collection without an output', () => ['imatrix', model, '--text', 'prompts.txt'], /required option.*--output/],
+    ['a collection without a model', () => ['imatrix', '-o', 'i.gguf'], /missing required argument 'model'/],
+    ['a collection for no folder', () => imatrix('prompts.txt', '-o', 'nowhere/i.gguf'), /no folder nowhere/],
+    ['a collection over a file', () => imatrix('prompts.txt', '-o', 'bad.yaml'), /bad\.yaml exists already: --force/],
+    ['no such corpus', () => imatrix('none.txt', '-o', 'i.gguf'), /Cannot read none\.txt/],
+    ['an empty corpus', () => imatrix('empty.png', '-o', 'i.gguf'), /empty\.png holds no text/],
+    [
+      'a picture that is none',
+      () => imatrix('prompts.txt', '--images', 'text.png', '-o', 'i.gguf'),
+      /text\.png: .*not an/,
+    ],
+    [
+      'a folder without pictures',
+      () => imatrix('prompts.txt', '--images', 'folder', '-o', 'i.gguf'),
+      /folder holds no pic/,
+    ],
+    ['a chunk of nothing', () => imatrix('prompts.txt', '--chunk', '0', '-o', 'i.gguf'), /for chunk but received 0/],
+    ['sums of no matrix', () => imatrix('prompts.txt', '--from', model, '-o', 'i.gguf'), /not an importance matrix/],
     ['an inspection of no GGUF', () => ['inspect', CLI], /GGUF/i],
     ['an inspection of nothing', () => ['inspect', 'none.gguf'], /none\.gguf/],
     ['a check of a wrong configuration', () => ['config', 'check', 'bad.yaml'], /temperature.*bad\.yaml:2/],
@@ -129,6 +149,16 @@ describe('bad input in a Korean locale', () => {
       /값 'x'이\(가\) 올바르지 않습니다\. describe, .* 쓰세요\.\n$/,
     ],
     ['a number that is none', ['text', 'x', '-n', 'x'], /값 'x'이\(가\) 올바르지 않습니다\. 숫자가 아닙니다\.\n$/],
+    [
+      'nothing to collect from',
+      ['imatrix', 'none.gguf', '-o', 'i.gguf'],
+      /^bllossom: 오류: 모을 것이 없습니다: --text나 --images를 주세요\n$/,
+    ],
+    [
+      'a collection without an output',
+      ['imatrix', 'none.gguf'],
+      /^bllossom: 오류: 옵션 '-o, --output <file>'이\(가\) 필요/,
+    ],
     ['no argument', ['vision'], /^bllossom: 오류: 인자 'images'이\(가\) 없습니다\n$/],
     ['too many arguments', ['text', 'x', 'y'], /인자가 너무 많습니다\. 1개여야 하는데 2개를 받았습니다\.\n$/],
   ];

@@ -178,7 +178,7 @@ describe('a bad call is refused:', () => {
   test('an unknown type', async () => {
     await expect(run({ type: 'Q3' as 'F32' })).rejects.toMatchObject({
       code: 'ERR_INVALID_OPTION',
-      message: expect.stringMatching(/one of "F32", "F16", "BF16", "Q8_0", "Q4_K_M" for type but received "Q3"/),
+      message: expect.stringMatching(/one of "F32", "F16", .*, "Q4_K_M", .* for type but received "Q3"/),
     });
   });
 

@@ -75,6 +75,35 @@ test('bytes are copied before the call returns', async () => {
   expect([...toFloats(await file.bytes('weights'))]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
+test('a write resolves with what its rows lost', async () => {
+  const values = Float32Array.from({ length: 512 }, (_, i) => Math.sin(i));
+  const writer = create(
+    [],
+    [
+      { name: 'exact', type: 'F32', ne: [256, 2] },
+      { name: 'coarse', type: 'Q4_0', ne: [256, 2] },
+    ],
+  );
+  const squaredSum = values.reduce((sum, value) => sum + value * value, 0);
+  const exact = await writer.write(0, new Uint8Array(values.buffer), 'F32');
+  expect(exact).toEqual({ squaredError: 0, squaredSum: expect.closeTo(squaredSum, 6) });
+  const first = await writer.write(1, new Uint8Array(values.buffer, 0, 1024), 'F32');
+  const second = await writer.write(1, new Uint8Array(values.buffer, 1024), 'F32');
+  expect(first.squaredSum + second.squaredSum).toBeCloseTo(squaredSum, 6);
+  expect(first.squaredError / first.squaredSum).toBeGreaterThan(1e-4);
+  expect(first.squaredError / first.squaredSum).toBeLessThan(0.02);
+  writer.abort();
+});
+
+test.each([
+  ['of another length', new Float32Array(5), /rows of 4 elements, but 5 importance weights/],
+  ['that are not finite', Float32Array.of(1, Number.NaN, 1, 1), /weights has an importance weight of nan/],
+  ['below zero', Float32Array.of(1, 1, -1, 1), /weights has an importance weight of -1/],
+  ['of another kind', [1, 1, 1, 1], /the importance of weights must be a Float32Array/],
+])('importance weights %s are refused', (_, importance, message) => {
+  expect(() => create([], [{ ...PLAN[0], importance }])).toThrow(message);
+});
+
 test('calls that overlap reject and leave the running one alone', async () => {
   const writer = create();
   const writing = writer.write(0, BOTH, 'F32');

@@ -173,8 +173,8 @@ describe('bllossom pull', () => {
   test('stopped by Ctrl-C keeps what came and says how to go on, in both languages', async () => {
     hub.delay = 5;
     for (const [env, text] of [
-      [{}, /What was downloaded is kept .*bllossom rm test\/model[^]*interrupted/],
-      [KOREAN, /같은 명령으로 이어서 받고[^]*중단되었습니다/],
+      [{}, /What was downloaded is kept .*bllossom rm test\/model(.|\n)*interrupted/],
+      [KOREAN, /같은 명령으로 이어서 받고(.|\n)*중단되었습니다/],
     ] as const) {
       const { served } = hub;
       const session = new Session(['pull', 'test/model', '--type', 'F16', '--threads', '1'], {

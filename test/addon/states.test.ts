@@ -104,6 +104,7 @@ const TABLE: [name: string, run: Operation, outcomes: Outcomes][] = [
   ['unloadModel', ({ manager }) => manager.unloadModel(), all(undefined)],
   ['clearMemory', ({ manager }) => manager.clearMemory(), all(undefined)],
   ['healthCheck', ({ manager }) => manager.healthCheck(), whether(true, false)],
+  ['planMemory', async ({ manager }) => (await manager.planMemory()).weights > 0, all(true)],
   ['isLoaded', ({ manager }) => manager.isLoaded, whether(true, false)],
   ['getModelInfo', ({ manager }) => manager.getModelInfo().status, whether('loaded', 'not_loaded')],
   ['model', ({ manager }) => manager.model !== null, whether(true, false)],

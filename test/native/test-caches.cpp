@@ -31,11 +31,15 @@ hparams tiny_hparams() {
 }
 
 self_cache make_self(int64_t n_cells) {
-    return self_cache(tiny_hparams().text, ggml_backend_cpu_buffer_type(), GGML_TYPE_F16, n_cells);
+    self_cache cache(tiny_hparams().text, GGML_TYPE_F16, n_cells);
+    cache.allocate(ggml_backend_cpu_buffer_type());
+    return cache;
 }
 
 cross_cache make_cross(int32_t n_slots) {
-    return cross_cache(tiny_hparams(), ggml_backend_cpu_buffer_type(), GGML_TYPE_F16, n_slots);
+    cross_cache cache(tiny_hparams(), GGML_TYPE_F16, n_slots);
+    cache.allocate(ggml_backend_cpu_buffer_type());
+    return cache;
 }
 
 using cells = std::vector<int64_t>;

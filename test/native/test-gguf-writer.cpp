@@ -53,10 +53,15 @@ const uint8_t * bytes_of(const std::vector<float> & values) {
     return reinterpret_cast<const uint8_t *>(values.data());
 }
 
-std::vector<uint8_t> convert(const std::vector<float> & values, int64_t n_per_row, ggml_type type, int n_threads) {
+std::vector<uint8_t> convert(const std::vector<float> & values, int64_t n_per_row, ggml_type type, int n_threads,
+                             const float * importance = nullptr, conversion_loss * loss = nullptr) {
     const int64_t n_rows = int64_t(values.size()) / n_per_row;
     std::vector<uint8_t> out(size_t(n_rows) * ggml_row_size(type, n_per_row));
-    convert_rows(bytes_of(values), source_type::f32, n_rows, n_per_row, type, out.data(), n_threads);
+    const conversion_loss lost =
+        convert_rows(bytes_of(values), source_type::f32, n_rows, n_per_row, type, out.data(), n_threads, importance);
+    if (loss != nullptr) {
+        *loss = lost;
+    }
     return out;
 }
 
@@ -77,8 +82,10 @@ double relative_error(const std::vector<float> & a, const std::vector<float> & b
 
 void test_types_keep_their_precision() {
     const auto values                              = ramp(64 * 512);
-    const std::pair<const char *, double> limits[] = {{"Q8_0", 0.01}, {"Q6_K", 0.03}, {"Q5_0", 0.06},
-                                                      {"Q4_K", 0.1},  {"F16", 0},     {"BF16", 0}};
+    const std::pair<const char *, double> limits[] = {
+        {"F16", 0},     {"BF16", 0},      {"Q8_0", 0.01},   {"Q6_K", 0.03}, {"Q5_K", 0.05},
+        {"Q5_1", 0.05}, {"Q5_0", 0.06},   {"Q4_K", 0.1},    {"Q4_1", 0.1},  {"Q4_0", 0.1},
+        {"Q3_K", 0.2},  {"IQ4_NL", 0.12}, {"IQ4_XS", 0.12}, {"Q2_K", 0.4}};
     for (const auto & [name, limit] : limits) {
         const ggml_type type = target_type_from_name(name);
         const double error   = relative_error(values, dequantize(convert(values, 512, type, 2), type, values.size()));
@@ -89,8 +96,42 @@ void test_types_keep_their_precision() {
 
 void test_result_does_not_depend_on_threads() {
     const auto values = ramp(4096 * 512); // several slices
+    std::vector<float> importance(512);
+    for (size_t i = 0; i < importance.size(); ++i) {
+        importance[i] = 1.0f / float(i + 1);
+    }
     for (const ggml_type type : {GGML_TYPE_Q4_K, GGML_TYPE_Q6_K, GGML_TYPE_BF16}) {
-        CHECK(convert(values, 512, type, 1) == convert(values, 512, type, 5));
+        conversion_loss of_one, of_five;
+        const auto by_one = convert(values, 512, type, 1, importance.data(), &of_one);
+        CHECK(by_one == convert(values, 512, type, 5, importance.data(), &of_five));
+        CHECK(of_one.squared_error == of_five.squared_error && of_one.squared_sum == of_five.squared_sum);
+    }
+}
+
+void test_loss_is_that_of_the_stored_values() {
+    const auto values = ramp(64 * 512);
+    for (const ggml_type type : {GGML_TYPE_F32, GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q4_K}) {
+        conversion_loss loss;
+        const auto stored = convert(values, 512, type, 2, nullptr, &loss);
+        const double expected =
+            type == GGML_TYPE_F32 ? 0 : relative_error(values, dequantize(stored, type, values.size()));
+        CHECK(std::abs(std::sqrt(loss.squared_error / loss.squared_sum) - expected) < 1e-9);
+    }
+}
+
+/** Importance that is 0 everywhere or huge must end in finite values too: the kernels divide by sums of it. */
+void test_any_importance_gives_finite_values() {
+    const auto values = ramp(8 * 512);
+    for (const float weight : {0.0f, 1e-30f, 1e30f}) {
+        const std::vector<float> importance(512, weight);
+        for (const char * name :
+             {"Q6_K", "Q5_K", "Q5_1", "Q5_0", "Q4_K", "Q4_1", "Q4_0", "Q3_K", "Q2_K", "IQ4_NL", "IQ4_XS"}) {
+            const ggml_type type = target_type_from_name(name);
+            const auto stored    = convert(values, 512, type, 1, importance.data());
+            for (const float value : dequantize(stored, type, values.size())) {
+                CHECK(std::isfinite(value));
+            }
+        }
     }
 }
 
@@ -379,6 +420,8 @@ void test_full_disk() {
 int main() {
     test_types_keep_their_precision();
     test_result_does_not_depend_on_threads();
+    test_loss_is_that_of_the_stored_values();
+    test_any_importance_gives_finite_values();
     test_sources_of_16_bits_at_odd_addresses();
     test_refuses_values_that_no_file_should_hold();
     test_writes_what_the_reader_reads();

@@ -1,6 +1,6 @@
 /** A folder inside the package in which the programs of the documentation find what they name. */
 
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { ROOT } from './model.js';
@@ -15,6 +15,8 @@ export async function docWorkspace(name: string): Promise<string> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'config.yaml'), `model:\n  path: ${DEMO}\nhardware:\n  threads: 1\n`);
   symlinkSync(DEMO, join(folder, 'aica-5b.gguf'));
+  mkdirSync(join(folder, 'model_cache'));
+  copyFileSync(DEMO, join(folder, 'model_cache', 'Bllossom--llama-3.2-Korean-Bllossom-AICA-5B.Q4_K_M.gguf'));
   writeFileSync(join(folder, 'prompts.txt'), '한국의 수도는 어디인가요?\nWhat is the capital of France?\n');
   const pictures = {
     'photo.jpg': '#3b7a57',

@@ -10,6 +10,7 @@ const options = {
   ...{ path, device: 'cpu', threads: 1, gpuLayers: 0, contextSize: 0, batchSize: 0, maxSequences: 0, maxImages: 0 },
   ...{ gpuShare: 0.9, gpuBytes: 0 },
   ...{ kvType: 'f16', rowMode: 'hf', checkTensors: true },
+  ...{ projectorPath: '', ollamaGates: 'auto', ollamaHeads: 'auto' },
 };
 const sampling = {
   ...{ temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, frequencyPenalty: 0 },

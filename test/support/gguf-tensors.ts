@@ -2,26 +2,15 @@ import { open } from 'node:fs/promises';
 import type { NativeGgufInfo } from '../../lib/native/binding.js';
 import { loadNative } from '../../lib/native/load.js';
 
-const ALIGNMENT = 32;
-
-/** A GGUF file with the bytes of its tensors. Holds for files of one writer: tensors in order, without gaps but padding. */
+/** A GGUF file with the bytes of its tensors. */
 export async function readGgufTensors(
   path: string,
 ): Promise<{ info: NativeGgufInfo; bytes(name: string): Promise<Buffer> }> {
   const info = await loadNative().readGguf(path);
-  const padded = info.tensors.map(({ bytes }) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
-  let offset = info.fileBytes - padded.reduce((sum, n) => sum + n, 0);
-  const places = new Map(
-    info.tensors.map(({ name, bytes }, i) => {
-      const place = { offset, bytes };
-      offset += padded[i] as number;
-      return [name, place];
-    }),
-  );
   return {
     info,
     async bytes(name) {
-      const place = places.get(name);
+      const place = info.tensors.find((tensor) => tensor.name === name);
       if (place === undefined) {
         throw new Error(`no tensor ${name}`);
       }

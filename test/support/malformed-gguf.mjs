@@ -1,20 +1,11 @@
 // A small seeded mutator of GGUF files that knows where a file keeps what.
 
+import { pick, randomOf } from './random.mjs';
+
 const SIZES = [1, 1, 2, 2, 4, 4, 4, 1, undefined, undefined, 8, 8, 8];
 const [STRING, ARRAY, U32, F32] = [8, 9, 4, 6];
 const EXTREME_U32 = [0, 1, 2, 3, 7, 13, 31, 33, 255, 4097, 65537, 0x7fffffff, 0x80000000, 0xffffffff];
 const EXTREME_F32 = [0, -0, -1, 1e-45, 1e-12, 0.1, 1e7, 3.4e38, Number.NaN, Infinity, -Infinity];
-
-/** mulberry32: integers from 0 to n - 1. */
-function randomOf(seed) {
-  let state = seed >>> 0;
-  return (n) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) % n;
-  };
-}
 
 /** Where the parts of a sound file lie. */
 export function openGguf(bytes, seed) {
@@ -56,7 +47,6 @@ export function openGguf(bytes, seed) {
   return { bytes, entries, tensors, headerSize: at, random: randomOf(seed) };
 }
 
-const pick = (random, list) => list[random(list.length)];
 const numbersOf = ({ entries }) => entries.filter(({ type }) => type === U32 || type === F32);
 
 /** A copy with a change. */

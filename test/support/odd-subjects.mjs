@@ -83,6 +83,7 @@ export function subjects({ api, files, manager, loadedManager }) {
     getModelManager: { args: () => [new Config()], call: (...given) => api.getModelManager(...given) },
     'ModelManager#requireModel': method(manager, 'requireModel'),
     'ModelManager#getModelInfo': method(manager, 'getModelInfo'),
+    'ModelManager#planMemory': method(manager, 'planMemory'),
     'ModelManager#healthCheck': method(manager, 'healthCheck'),
     'ModelManager#clearMemory': method(manager, 'clearMemory'),
     'ModelManager#[Symbol.asyncDispose]': {
@@ -153,6 +154,19 @@ export function subjects({ api, files, manager, loadedManager }) {
       });
     },
   });
+  /** A call with something collected before. */
+  const collecting = (name, args) => ({
+    args,
+    async call(...given) {
+      await engine.beginImportance(null);
+      try {
+        await engine.collect({ prompt: [{ text: 'a' }], images: [], chunk: 0 });
+        await engine[name](...given);
+      } finally {
+        await engine.endImportance();
+      }
+    },
+  });
   let spare;
   Object.assign(all, {
     'Engine#generate': { args: () => [request(), command()], call: (...given) => engine.generate(...given).done },
@@ -160,6 +174,15 @@ export function subjects({ api, files, manager, loadedManager }) {
       { prompt: request().prompt, images: [], chunk: 0 },
       command(),
     ]),
+    'Engine#beginImportance': {
+      args: () => [null],
+      call: (...given) => engine.beginImportance(...given).finally(() => engine.endImportance()),
+    },
+    'Engine#collect': collecting('collect', () => [{ prompt: request().prompt, images: [], chunk: 0 }, command()]),
+    'Engine#writeImportance': collecting('writeImportance', () => [
+      { path: 'importance.gguf', datasets: ['a'], chunkSize: 8 },
+    ]),
+    'Engine#endImportance': method(engine, 'endImportance'),
     'Engine#tokenize': method(engine, 'tokenize', () => [request().prompt]),
     'Engine#detokenize': method(engine, 'detokenize', () => [Int32Array.of(1, 2)]),
     'Engine#memory': method(engine, 'memory'),
@@ -170,6 +193,7 @@ export function subjects({ api, files, manager, loadedManager }) {
           ...{ path: files.model, device: 'cpu', threads: 1, gpuLayers: 0, gpuShare: 0.9, gpuBytes: 0 },
           ...{ contextSize: 0, batchSize: 0 },
           ...{ maxSequences: 0, maxImages: 0, kvType: 'f32', rowMode: 'hf', checkTensors: true },
+          ...{ projectorPath: '', ollamaGates: 'auto', ollamaHeads: 'auto' },
         },
         command(),
       ],
@@ -395,6 +419,32 @@ export function subjects({ api, files, manager, loadedManager }) {
     inside: true,
   };
   all.inspectGguf = { args: () => [files.model], call: (...given) => api.inspectGguf(...given) };
+  all.collectImportance = {
+    args: () => [
+      manager,
+      {
+        ...{ output: 'importance.gguf', texts: [files.config], images: [files.image], prompt: '?', chunk: 8 },
+        ...{ maxChunks: 1, onProgress() {}, signal: new AbortController().signal },
+      },
+    ],
+    call: (...given) => api.collectImportance(...given),
+  };
+  const recorded = () => ({
+    ...{ version: 1, repository: 'a/b', revision: 'main', type: 'F32', bytes: 1, sha256: '0'.repeat(64) },
+    ...{ sources: [], created: '2026-01-02' },
+  });
+  const installed = () => ({ file: files.model, name: 'a/b', type: 'F32', bytes: 1, record: recorded() });
+  Object.assign(all, {
+    knownModels: { args: () => [], call: (...given) => api.knownModels(...given) },
+    resolveModel: { args: () => ['aica-5b@main'], call: (...given) => api.resolveModel(...given) },
+    listModels: { args: () => ['.', { name: 'aica-5b', type: 'F16' }], call: (...given) => api.listModels(...given) },
+    removeModel: { args: () => ['.', { file: 'none.gguf' }], call: (...given) => api.removeModel(...given) },
+    verifyModel: {
+      args: () => [installed(), { onProgress() {}, signal: new AbortController().signal }],
+      call: (...given) => api.verifyModel(...given),
+      allows: allowsOwn,
+    },
+  });
   all.convertCheckpoint = {
     args: () => [{ source: files.checkpoint, output: 'converted.gguf', type: 'F16', threads: 1, onProgress() {} }],
     call: (...given) => api.convertCheckpoint(...given),

@@ -35,7 +35,8 @@ export async function startProxy(places: Record<string, number>): Promise<ProxyS
       onward.write(head);
       onward.pipe(socket).pipe(onward);
     });
-    for (const end of [onward, socket]) end.on('error', () => void (onward.destroy(), socket.destroy()));
+    onward.on('error', () => socket.destroy());
+    socket.on('error', () => onward.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

@@ -117,6 +117,18 @@ export class ScriptedNative implements NativeEngine {
   evaluate(): void {
     throw new Error('not scripted');
   }
+  beginImportance(): void {
+    throw new Error('not scripted');
+  }
+  collect(): void {
+    throw new Error('not scripted');
+  }
+  writeImportance(): void {
+    throw new Error('not scripted');
+  }
+  endImportance(): void {
+    throw new Error('not scripted');
+  }
   tokenize(): Int32Array {
     throw Object.assign(new Error('nothing is loaded'), { code: 'ERR_NOT_LOADED' });
   }

@@ -20,6 +20,7 @@ import type {
   ImageSource,
   LoadedModel,
   LoadModelOptions,
+  MemoryUse,
   ModelInfo,
   Processor,
   TokenLogprob,
@@ -54,6 +55,7 @@ export type Calls = All<
     Equal<Manager['loadModel'], Call<[options?: LoadModelOptions], Promise<boolean>>>,
     Equal<Manager['unloadModel'], Call<[], Promise<void>>>,
     Equal<Manager['clearMemory'], Call<[], Promise<void>>>,
+    Equal<Manager['planMemory'], Call<[], Promise<MemoryUse>>>,
     Equal<Manager['getModelInfo'], Call<[], ModelInfo>>,
     Equal<Manager['healthCheck'], Call<[], Promise<boolean>>>,
     Equal<Manager['requireModel'], Call<[], LoadedModel>>,
@@ -131,6 +133,10 @@ export type Calls = All<
     >,
     Equal<Awaited<ReturnType<typeof api.inspectGguf>>, GgufReport>,
     Equal<Awaited<ReturnType<typeof api.convertCheckpoint>>, ConversionReport>,
+    Equal<
+      typeof api.collectImportance,
+      Call<[manager: Manager, options: api.ImportanceOptions], Promise<api.ImportanceReport>>
+    >,
   ]
 >;
 

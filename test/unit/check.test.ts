@@ -138,15 +138,15 @@ describe('the model file', () => {
   it('is the path where one is given', async () => {
     config.model.path = join(folder, 'a.gguf');
     writeFileSync(config.model.path, '');
-    expect(await locateModel(config)).toBe(config.model.path);
+    expect(await locateModel(config)).toEqual({ path: config.model.path, projector: null });
   });
 
   it('is found in the cache by name and type, the exact type first', async () => {
     const [exact, plain] = [join(folder, 'some--model.Q4_K_M.gguf'), join(folder, 'some--model.gguf')];
     writeFileSync(plain, '');
-    expect(await locateModel(config)).toBe(plain);
+    expect((await locateModel(config)).path).toBe(plain);
     writeFileSync(exact, '');
-    expect(await locateModel(config)).toBe(exact);
+    expect((await locateModel(config)).path).toBe(exact);
   });
 
   it('is asked for where there is none', async () => {

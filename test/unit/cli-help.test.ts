@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { columnsOf } from '../../lib/cli/columns.js';
 import { createProgram } from '../../lib/cli/program.js';
+import { CONVERSION_TYPES } from '../../lib/convert/types.js';
 import { isolateLocale } from '../support/locale.js';
 
 isolateLocale();
@@ -45,7 +46,7 @@ describe('the help', () => {
   it('names defaults, choices and variables', () => {
     const program = createProgram();
     const convert = program.commands.find((command) => command.name() === 'convert') as Command;
-    expect(words(helpOf(convert, 80))).toContain('(choices: F32, F16, BF16, Q8_0, Q4_K_M; default: Q4_K_M)');
+    expect(words(helpOf(convert, 80))).toContain(`(choices: ${CONVERSION_TYPES.join(', ')}; default: Q4_K_M)`);
     const text = program.commands.find((command) => command.name() === 'text') as Command;
     expect(words(helpOf(text, 80))).toContain('(environment: BLLOSSOM_MODEL)');
   });

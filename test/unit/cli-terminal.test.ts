@@ -1,6 +1,7 @@
 import { PassThrough, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Terminal } from '../../lib/cli/chat/terminal.js';
+import { confirm } from '../../lib/cli/confirm.js';
 
 /** What a person at a terminal types and sees. */
 class Person {
@@ -107,5 +108,38 @@ describe('a terminal', () => {
     closed.close();
     closed.close();
     expect(await ended).toMatchObject({ done: true });
+  });
+});
+
+describe('a question', () => {
+  const { signal } = new AbortController();
+
+  it.each([
+    ['y\r', true],
+    ['YES\r', true],
+    [' 네 \r', true],
+    ['\r', false],
+    ['n\r', false],
+    ['yess\r', false],
+    ['\u0004', false], // Ctrl-D
+  ])('answered with %j is %s', async (keys, answer) => {
+    terminal.close();
+    person.look();
+    const asked = confirm('Remove this?', signal, person);
+    expect(person.look()).toContain('Remove this? [y/N] ');
+    await person.types(keys);
+    expect(await asked).toBe(answer);
+  });
+
+  it('ends with its signal', async () => {
+    const controller = new AbortController();
+    const asked = confirm('Remove this?', controller.signal, person);
+    controller.abort();
+    await expect(asked).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  it('is not asked where nobody sits', async () => {
+    const streams = { input: new PassThrough(), output: person.output };
+    await expect(confirm('Remove this?', signal, streams)).rejects.toThrow(/--yes/);
   });
 });

@@ -171,7 +171,7 @@ describe('reading', () => {
     ],
     ['a float for an integer', 'generation: { max_tokens: 1.5 }', /generation\.maxTokens.*1\.5 \(.*:1\)/],
     ['not a number', 'generation: { temperature: .nan }', /generation\.temperature but received NaN/],
-    ['not known', 'quantization:\n  type: Q3_K\n', /one of .*"Q4_K_M" for quantization\.type but received "Q3_K"/],
+    ['not known', 'quantization:\n  type: Q3_K\n', /one of .*"Q4_K_M".* for quantization\.type but received "Q3_K"/],
     ['a list', 'model:\n  name: [a, b]\n', /a text that is not empty for model\.name/],
     ['given twice', 'generation:\n  maxTokens: 1\n  max_tokens: 2\n', /generation\.maxTokens is given twice \(.*:3\)/],
     ['a section that is no mapping', 'x: 1\nmodel: hello\n', /section model must be a mapping \(.*:2\)/],

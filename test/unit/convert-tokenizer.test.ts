@@ -84,7 +84,7 @@ const pre = (index: number, values: object) =>
   changed((tokenizer) => Object.assign(tokenizer.pre_tokenizer.pretokenizers[index] as object, values));
 
 test.each([
-  ['a unigram model', model({ type: 'Unigram' }), /model of type Unigram/],
+  ['a unigram model', model({ type: 'Unigram' }), /model of type "Unigram/],
   ['byte fallback', model({ byte_fallback: true }), /byte_fallback true/],
   [
     'a normalizer',

@@ -100,8 +100,8 @@ test('the image processor is also found in processor_config.json', async () => {
 test.each([
   ['another model', { model_type: 'llama' }, /describes a "llama" model/],
   ['another RoPE', changed({ rope_scaling: { rope_type: 'yarn', factor: 2 } }), /rope_type is "yarn"/],
-  ['another activation', changed({ hidden_act: 'gelu' }), /hidden_act is gelu/],
-  ['another vision activation', changed({}, { hidden_act: 'gelu_pytorch_tanh' }), /hidden_act is gelu_pytorch_tanh/],
+  ['another activation', changed({ hidden_act: 'gelu' }), /hidden_act is "gelu/],
+  ['another vision activation', changed({}, { hidden_act: 'gelu_pytorch_tanh' }), /hidden_act is "gelu_pytorch_tanh/],
   ['another vision epsilon', changed({}, { norm_eps: 1e-6 }), /norm_eps is 0\.000001/],
   ['four channels', changed({}, { num_channels: 4 }), /num_channels is 4; only 3/],
   ['another output width', changed({}, { vision_output_dim: 7680 }), /vision_output_dim is 7680; only 96/],

@@ -27,7 +27,7 @@ const CLASSES: Record<string, Members> = {
   ModelManager: {
     fields: [],
     getters: ['config', 'lastError', 'model', 'processor', 'device', 'isLoaded'],
-    methods: ['requireModel', 'loadModel', 'unloadModel', 'clearMemory', 'getModelInfo', 'healthCheck'],
+    methods: ['requireModel', 'loadModel', 'unloadModel', 'clearMemory', 'planMemory', 'getModelInfo', 'healthCheck'],
   },
   TextGenerator: {
     fields: ['config', 'manager'],
@@ -61,8 +61,17 @@ const CLASSES: Record<string, Members> = {
 };
 
 const FUNCTIONS = [
-  ...['convertCheckpoint', 'getModelManager', 'inspectGguf', 'monitorPerformance', 'retry', 'safeGenerate'],
+  ...[
+    'collectImportance',
+    'convertCheckpoint',
+    'getModelManager',
+    'inspectGguf',
+    'monitorPerformance',
+    'retry',
+    'safeGenerate',
+  ],
   ...['compileResponseFormat', 'pullModel', 'setupEnvironment', 'withModel'],
+  ...['knownModels', 'listModels', 'removeModel', 'resolveModel', 'verifyModel'],
 ];
 
 const ERRORS: Record<string, string> = {
@@ -91,6 +100,7 @@ const ERRORS: Record<string, string> = {
 const DEFAULTS = {
   model: {
     ...{ name: 'Bllossom/llama-3.2-Korean-Bllossom-AICA-5B', path: null, deviceMap: 'auto', torchDtype: 'bfloat16' },
+    ...{ projector: null, ollamaGates: 'auto', ollamaHeads: 'auto' },
     ...{ lowCpuMemUsage: true, trustRemoteCode: false, crossRowMode: 'hf' },
   },
   quantization: {

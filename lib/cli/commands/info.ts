@@ -49,7 +49,7 @@ async function info(options: InfoOptions, signal: AbortSignal): Promise<void> {
 async function collect(options: InfoOptions, signal: AbortSignal): Promise<Info> {
   const config = configure(options);
   // Without a word about a model the system alone is told; a model that was named must be there.
-  const path = await locateModel(config).catch((error: unknown) => {
+  const files = await locateModel(config).catch((error: unknown) => {
     if (options.load || options.model !== undefined || config.model.path !== null) throw error;
     return null;
   });
@@ -61,7 +61,7 @@ async function collect(options: InfoOptions, signal: AbortSignal): Promise<Info>
     cpu: { name: name.trim(), threads },
     memory: { free: freemem(), total: totalmem() },
     native: loadNative().systemInfo(),
-    file: path === null ? null : await summarize(path),
+    file: files === null ? null : await summarize(files.path),
   };
   if (!options.load) return facts;
   const model = await withLoadedModel(config, { signal, quiet: options.json }, async ({ manager }) =>

@@ -38,6 +38,6 @@ async function rm(name: string, options: RemoveOptions, signal: AbortSignal): Pr
 function describe({ installed, unfinished }: CachedModels): string[] {
   return grid([
     ...installed.map(({ file, bytes }) => [file, size(bytes)]),
-    ...unfinished.flatMap(({ paths, bytes }) => paths.map((path, i) => [path, i === 0 ? size(bytes) : ''])),
+    ...unfinished.map(({ folder, bytes }) => [folder, size(bytes)]),
   ]).map(printable);
 }

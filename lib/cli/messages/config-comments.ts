@@ -8,7 +8,10 @@ type Comments = { [S in SectionName]: { [K in keyof ConfigSections[S]]: string }
 export const EN_COMMENTS: Comments = {
   model: {
     name: 'id on the hub or alias (bllossom list); looked for in paths.cache_dir',
-    path: 'a GGUF file; goes before name',
+    path: 'a GGUF file, or ollama:<name>; goes before name',
+    projector: 'the projector, where path is the text model of a model in two files',
+    ollamaGates: 'gates of the vision tower in files of Ollama: auto, raw or activated',
+    ollamaHeads: 'rows of cross-attention heads in files of Ollama: auto, paired or halves',
     deviceMap: 'auto, cpu, cuda or the name of a device',
     torchDtype: 'kept for old files; a GGUF file says itself which types its weights have',
     lowCpuMemUsage: 'kept for old files; has no effect',
@@ -61,7 +64,10 @@ export const EN_COMMENTS: Comments = {
 export const KO_COMMENTS: Comments = {
   model: {
     name: '허브의 모델 이름이나 별칭(bllossom list); paths.cache_dir에서 찾습니다',
-    path: 'GGUF 파일; name보다 먼저 봅니다',
+    path: 'GGUF 파일 또는 ollama:<이름>; name보다 먼저 봅니다',
+    projector: '두 파일로 나뉜 모델에서 path가 텍스트 모델일 때의 프로젝터 파일',
+    ollamaGates: 'Ollama 파일에 담긴 비전 타워 게이트: auto, raw, activated',
+    ollamaHeads: 'Ollama 파일에 담긴 교차 어텐션 헤드의 행 순서: auto, paired, halves',
     deviceMap: 'auto, cpu, cuda 또는 장치 이름',
     torchDtype: '예전 파일을 위해 남긴 키; 가중치 형식은 GGUF 파일에 적혀 있습니다',
     lowCpuMemUsage: '예전 파일을 위해 남긴 키; 효과가 없습니다',

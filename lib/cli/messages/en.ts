@@ -18,7 +18,8 @@ export const EN = {
   environment: 'environment',
 
   // options of several commands
-  model: 'GGUF file, or alias or hub id of a model in the cache folder (default: the model of the configuration)',
+  model: 'GGUF file, ollama:<name>, or alias or hub id of a model (default: the model of the configuration)',
+  projector: 'projector file, where --model is the text model of a model in two files',
   config: 'YAML configuration (default: config.yaml if there is one)',
   device: 'auto, cpu, cuda or the name of a device',
   gpuLayers: 'layers on the GPU: a number or auto',
@@ -164,13 +165,45 @@ export const EN = {
   infoLoadedValue: '{ram} GB of memory, {vram} GB on GPUs',
 
   // convert
-  convert: 'convert a Hugging Face Mllama checkpoint to one GGUF file',
-  convertSource: 'folder with config.json, tokenizer.json and safetensors',
+  convert: 'convert a Hugging Face Mllama checkpoint, or a model of Ollama, to one GGUF file',
+  convertSource: 'folder with config.json, tokenizer.json and safetensors; or a GGUF file, or ollama:<name>',
   convertOutput: 'GGUF file to write; it appears when it is complete',
-  convertType: 'how the weights are stored',
+  convertType: 'how the weights of a checkpoint are stored',
   convertIntermediates: 'vision states that the indices in config.json mean, those entering or leaving their layers',
+  convertImatrix: 'importance matrix (GGUF); the types from Q6_K down lose less with it',
   convertThreads: 'threads that convert; 0: all',
+  convertVerbose: 'a row per tensor: shape, types and relative error',
+  convertTensor: 'tensor',
+  convertShape: 'shape',
+  convertTypes: 'types',
+  convertError: 'relative error',
+  convertNoImatrix:
+    '{count} tensors are stored in three bits or fewer without importance weights, first {first}: --imatrix would make them better',
+  convertUnweighted: 'the importance matrix does not know {count} of the tensors that it could serve, first {first}',
   convertDone: '{file}: {parameters} parameters, {types}, {seconds} s',
+  convertVisionType: 'of a GGUF file: how the vision tower is stored; the text model keeps its weights',
+  convertNotForGguf: '{option} is for checkpoints: the text model of a GGUF file keeps its weights (see --vision-type)',
+  convertNotForCheckpoint: '{option} is for GGUF files: a checkpoint is converted as --type says',
+  copyDone: '{file}: {size}, {seconds} s',
+
+  // imatrix
+  imatrix: 'collect an importance matrix from texts and pictures, for convert --imatrix',
+  imatrixModel: 'GGUF file, as exact as it fits: BF16 or Q8_0',
+  imatrixText: 'UTF-8 text files',
+  imatrixImages: 'pictures, or folders of them; a text file beside one, a.txt for a.png, is its answer',
+  imatrixOutput: 'file to write; it appears when it is complete',
+  imatrixFrom: 'an older file, whose sums are added to',
+  imatrixPrompt: 'what is asked about every picture (default: to describe it, in Korean)',
+  imatrixChunk: 'tokens that are read as one text',
+  imatrixMaxChunks: 'chunks of text at most (default: all)',
+  imatrixNothing: 'There is nothing to collect from: give --text, --images or both',
+  imatrixDone: '{file}: {chunks} chunks of text and {images} pictures, {tokens} tokens, {seconds} s',
+
+  // export
+  export: 'write a part of a model for other programs',
+  exportSource: 'GGUF file, or ollama:<name>',
+  exportTextOnly: 'the text model alone, as a GGUF file that llama.cpp loads',
+  exportNeedsTextOnly: 'Say what to export: --text-only',
 
   // pull
   pull: 'download a model of the hub into the cache folder; a checkpoint is converted on the way',
@@ -233,6 +266,8 @@ export const EN = {
 
   // progress, timings, failures
   converting: 'converting',
+  collecting: 'collecting',
+  exporting: 'exporting',
   loading: 'loading',
   answering: 'answering',
   reading: 'reading',

@@ -20,7 +20,8 @@ export const KO: Record<MessageKey, string> = {
   environment: '환경 변수',
 
   // options of several commands
-  model: 'GGUF 파일, 또는 캐시 폴더에 있는 모델의 별칭이나 허브 이름 (기본값: 설정에 적힌 모델)',
+  model: 'GGUF 파일, ollama:<이름>, 또는 허브 모델의 별칭이나 이름 (기본값: 설정에 적힌 모델)',
+  projector: '프로젝터 파일(--model이 두 파일로 나뉜 모델의 텍스트 모델일 때)',
   config: 'YAML 설정 파일 (기본값: config.yaml이 있으면 그것)',
   device: 'auto, cpu, cuda 또는 장치 이름',
   gpuLayers: 'GPU에 올릴 층 수: 숫자 또는 auto',
@@ -166,14 +167,47 @@ export const KO: Record<MessageKey, string> = {
   infoLoadedValue: '메모리 {ram} GB, GPU {vram} GB',
 
   // convert
-  convert: 'Hugging Face Mllama 체크포인트를 GGUF 파일 하나로 변환합니다',
-  convertSource: 'config.json, tokenizer.json, safetensors가 있는 폴더',
+  convert: 'Hugging Face Mllama 체크포인트나 Ollama 모델을 GGUF 파일 하나로 변환합니다',
+  convertSource: 'config.json, tokenizer.json, safetensors가 있는 폴더, GGUF 파일 또는 ollama:<이름>',
   convertOutput: '만들 GGUF 파일; 완성된 뒤에 나타납니다',
-  convertType: '가중치 저장 형식',
+  convertType: '체크포인트의 가중치 저장 형식',
   convertIntermediates:
     'config.json의 중간 층 번호가 뜻하는 상태: 층에 들어가는(entering) 또는 층에서 나오는(leaving) 상태',
+  convertImatrix: '중요도 행렬(GGUF); Q6_K 이하 형식의 손실이 줄어듭니다',
   convertThreads: '변환 스레드 수; 0: 모두',
+  convertVerbose: '텐서마다 한 줄씩 모양, 형식, 상대 오차를 보여 줍니다',
+  convertTensor: '텐서',
+  convertShape: '모양',
+  convertTypes: '형식',
+  convertError: '상대 오차',
+  convertNoImatrix:
+    '텐서 {count}개({first} 등)를 중요도 없이 3비트 이하로 저장했습니다. --imatrix를 주면 더 나아집니다',
+  convertUnweighted: '중요도 행렬을 쓸 수 있는 텐서 가운데 {count}개({first} 등)가 행렬에 없습니다',
   convertDone: '{file}: 파라미터 {parameters}개, {types}, {seconds}초',
+  convertVisionType: 'GGUF 파일의 비전 타워 저장 형식; 텍스트 모델의 가중치는 그대로 둡니다',
+  convertNotForGguf:
+    '{option}은(는) 체크포인트용입니다: GGUF 파일의 텍스트 모델은 가중치를 그대로 둡니다(--vision-type 참고)',
+  convertNotForCheckpoint: '{option}은(는) GGUF 파일용입니다: 체크포인트는 --type에 따라 변환합니다',
+  copyDone: '{file}: {size}, {seconds}초',
+
+  // imatrix
+  imatrix: '텍스트와 그림에서 중요도 행렬을 모읍니다; convert --imatrix에 씁니다',
+  imatrixModel: 'GGUF 파일; 메모리에 들어가는 한 정밀한 것으로: BF16 또는 Q8_0',
+  imatrixText: 'UTF-8 텍스트 파일',
+  imatrixImages: '그림 또는 그림이 담긴 폴더; a.png 옆의 a.txt는 그 그림에 대한 답입니다',
+  imatrixOutput: '만들 파일; 완성된 뒤에 나타납니다',
+  imatrixFrom: '합계를 이어받을 이전 파일',
+  imatrixPrompt: '그림마다 묻는 말 (기본값: 한국어로 설명해 달라는 말)',
+  imatrixChunk: '한 텍스트로 읽는 토큰 수',
+  imatrixMaxChunks: '텍스트 조각의 최대 수 (기본값: 모두)',
+  imatrixNothing: '모을 것이 없습니다: --text나 --images를 주세요',
+  imatrixDone: '{file}: 텍스트 조각 {chunks}개, 그림 {images}장, 토큰 {tokens}개, {seconds}초',
+
+  // export
+  export: '다른 프로그램이 쓸 수 있게 모델의 일부를 저장합니다',
+  exportSource: 'GGUF 파일 또는 ollama:<이름>',
+  exportTextOnly: '텍스트 모델만, llama.cpp가 불러올 수 있는 GGUF 파일로',
+  exportNeedsTextOnly: '내보낼 부분을 지정하세요: --text-only',
 
   // pull
   pull: '허브의 모델을 캐시 폴더로 내려받습니다; 체크포인트는 받으면서 변환합니다',
@@ -236,6 +270,8 @@ export const KO: Record<MessageKey, string> = {
 
   // progress, timings, failures
   converting: '변환하는 중',
+  collecting: '모으는 중',
+  exporting: '내보내는 중',
   loading: '불러오는 중',
   answering: '답하는 중',
   reading: '읽는 중',

@@ -41,6 +41,26 @@ uint32_t client::evaluate(const evaluate_request & request) {
     return last_id_;
 }
 
+uint32_t client::begin_importance(const std::string & from) {
+    engine_->begin_importance(++last_id_, from);
+    return last_id_;
+}
+
+uint32_t client::collect(const evaluate_request & request) {
+    engine_->collect(++last_id_, request);
+    return last_id_;
+}
+
+uint32_t client::write_importance(const importance_target & target) {
+    engine_->write_importance(++last_id_, target);
+    return last_id_;
+}
+
+uint32_t client::end_importance() {
+    engine_->end_importance(++last_id_);
+    return last_id_;
+}
+
 uint32_t client::clear_caches() {
     engine_->clear_caches(++last_id_);
     return last_id_;

@@ -27,6 +27,10 @@ class client {
     uint32_t unload();
     uint32_t generate(const generate_request & request);
     uint32_t evaluate(const evaluate_request & request);
+    uint32_t begin_importance(const std::string & from = "");
+    uint32_t collect(const evaluate_request & request);
+    uint32_t write_importance(const importance_target & target);
+    uint32_t end_importance();
     uint32_t clear_caches();
 
     /** Waits until the id is settled and returns the event that did. Ends the process after a minute. */

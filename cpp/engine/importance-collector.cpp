@@ -1,0 +1,75 @@
+#include "importance-collector.h"
+
+#include "error.h"
+
+#include <algorithm>
+
+namespace bllossom {
+
+static constexpr int64_t staging_elements = 1 << 18; // at least; one row always fits
+
+/** The weight whose rows this node multiplies with; null when there is none. */
+static const ggml_tensor * multiplied_weight(const ggml_tensor * node) {
+    if (node->op != GGML_OP_MUL_MAT) {
+        return nullptr;
+    }
+    const ggml_tensor * left   = node->src[0];
+    const ggml_tensor * weight = left->view_src != nullptr ? left->view_src : left;
+    const bool is_weight =
+        weight->buffer != nullptr && ggml_backend_buffer_get_usage(weight->buffer) == GGML_BACKEND_BUFFER_USAGE_WEIGHTS;
+    return is_weight && left->ne[0] == weight->ne[0] ? weight : nullptr;
+}
+
+void importance_collector::watch(ggml_cgraph * gf, row_filter counts) {
+    counts_ = std::move(counts);
+    weights_.clear();
+    int64_t n_staging = staging_elements;
+    for (int i = 0; i < ggml_graph_n_nodes(gf); i++) {
+        const ggml_tensor * node   = ggml_graph_node(gf, i);
+        const ggml_tensor * weight = multiplied_weight(node);
+        if (weight == nullptr) {
+            continue;
+        }
+        const ggml_tensor * inputs = node->src[1];
+        if (inputs->type != GGML_TYPE_F32 || !ggml_is_contiguous(inputs)) {
+            throw error(error_code::internal, format("the inputs of %s are not rows of floats", weight->name));
+        }
+        weights_.emplace(node, weight);
+        sums_.weights[weight->name].squares.resize(size_t(weight->ne[0]));
+        n_staging = std::max(n_staging, weight->ne[0]);
+    }
+    staging_.resize(size_t(n_staging)); // here, since nothing may be thrown while a graph runs
+}
+
+bool importance_collector::on_node(ggml_tensor * node, bool ask, void * collector) {
+    auto & self      = *static_cast<importance_collector *>(collector);
+    const auto found = self.weights_.find(node);
+    if (!ask && found != self.weights_.end()) {
+        self.add_inputs(found->second, node->src[1]);
+    }
+    return !ask || found != self.weights_.end();
+}
+
+void importance_collector::add_inputs(const ggml_tensor * weight, const ggml_tensor * inputs) {
+    const int64_t n_columns = weight->ne[0];
+    const int64_t n_rows    = ggml_nrows(inputs);
+    const int64_t n_block   = int64_t(staging_.size()) / n_columns;
+    input_sums & sums       = sums_.weights.find(weight->name)->second;
+    for (int64_t first = 0; first < n_rows; first += n_block) {
+        const int64_t n = std::min(n_block, n_rows - first);
+        ggml_backend_tensor_get(inputs, staging_.data(), size_t(first) * inputs->nb[1], size_t(n) * inputs->nb[1]);
+        for (int64_t i = 0; i < n; i++) {
+            if (!counts_(weight, first + i)) {
+                continue;
+            }
+            const float * row = staging_.data() + i * n_columns;
+            double * squares  = sums.squares.data();
+            for (int64_t column = 0; column < n_columns; column++) {
+                squares[column] += double(row[column]) * double(row[column]);
+            }
+            sums.n_rows++;
+        }
+    }
+}
+
+} // namespace bllossom
