@@ -32,8 +32,8 @@ export interface ConversionOptions {
   /** Default "Q4_K_M". */
   type?: ConversionType | undefined;
   /**
-   * An importance matrix: a GGUF file of `bllossom imatrix`, or of llama.cpp's tool for the text part. The types from
-   * Q6_K down lose less with it; Q2_K_S cannot be made without. Default: none.
+   * An importance matrix: a GGUF file that `bllossom imatrix` has made with this model. The types from Q6_K down lose
+   * less with it; Q2_K_S cannot be made without. Default: none.
    */
   imatrix?: string | undefined;
   /** Which states the checkpoint's intermediate_layers_indices mean. Default "entering". */

@@ -10,13 +10,15 @@ import type { PlannedTensor } from './plan.js';
 export type Importance = ReadonlyMap<string, Float32Array<ArrayBuffer>>;
 
 /**
- * The importance of the planned tensors that the file knows; tensors of other models are passed over.
+ * The importance of the planned tensors that the file knows. It may know fewer (of the text part alone, say), but none that
+ * the model lacks: another model's layers can have the same names, and their weights would do harm unseen.
  *
  * @throws ModelNotFoundError, ModelFormatError for a file that is no importance matrix or a damaged one,
  * InvalidOptionError for one of another model, IoError
  */
 export async function readImportance(path: string, plan: readonly PlannedTensor[]): Promise<Importance> {
   const entries = await readHeader(path);
+  checkNames(path, entries, plan);
   const importance = new Map<string, Float32Array<ArrayBuffer>>();
   const file = await open(path, 'r').catch((error: unknown) => unreadable(path, error));
   try {
@@ -27,10 +29,19 @@ export async function readImportance(path: string, plan: readonly PlannedTensor[
   } finally {
     await file.close();
   }
-  if (importance.size === 0) {
-    throw new InvalidOptionError(`${path} names no tensor of this model; it was made with another one`);
-  }
   return importance;
+}
+
+function checkNames(path: string, entries: ReadonlyMap<string, Entry>, plan: readonly PlannedTensor[]): void {
+  const planned = new Set(plan.map(({ name }) => name));
+  const foreign = [...entries.keys()].find((name) => !planned.has(name));
+  if (foreign !== undefined) {
+    throw new InvalidOptionError(
+      `${path} has importance weights for ${foreign}, which this model does not have; ` +
+        'make the importance matrix with a file that was converted from the same model',
+    );
+  }
+  if (entries.size === 0) throw new ModelFormatError(`${path} holds no importance weights`);
 }
 
 interface Entry {

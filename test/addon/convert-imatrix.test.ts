@@ -80,8 +80,8 @@ describe('an importance matrix', () => {
     expect(changed).toEqual([Q_PROJ]);
   });
 
-  test('of another model, in part, is used for what it names', async () => {
-    await writeImatrix(imatrix, new Map([...steep(Q_PROJ), ['blk.99.attn_q.weight', { sums: [1], count: 1 }]]));
+  test('of a part of the model is used for what it names', async () => {
+    await writeImatrix(imatrix, steep(Q_PROJ));
     const { unweighted } = await run({ imatrix });
     expect(unweighted).toContain('blk.0.attn_q.weight');
     expect(unweighted).toContain('output.weight');
@@ -140,9 +140,14 @@ describe('an importance matrix is refused when', () => {
     await refused({ imatrix: join(folder, 'a-model.gguf') }, 'ERR_MODEL_FORMAT', /its general\.type is "model"/);
   });
 
-  test('it names no tensor of the model', async () => {
-    await writeImatrix(imatrix, steep('blk.7.attn_q.weight'));
-    await refused({}, 'ERR_INVALID_OPTION', /names no tensor of this model/);
+  test('it is empty', async () => {
+    await writeImatrix(imatrix, new Map());
+    await refused({}, 'ERR_MODEL_FORMAT', /importance\.gguf holds no importance weights/);
+  });
+
+  test('it is of a model with other layers, as a text model without the cross layers is', async () => {
+    await writeImatrix(imatrix, steep('blk.0.attn_q.weight', 'blk.1.attn_q.weight'));
+    await refused({}, 'ERR_INVALID_OPTION', /weights for blk\.1\.attn_q\.weight, which this model does not have/);
   });
 
   test('a row has another length', async () => {

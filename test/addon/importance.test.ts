@@ -1,13 +1,15 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { convertCheckpoint } from '../../lib/convert/convert.js';
 import { collectImportance, type ImportanceOptions } from '../../lib/importance/collect.js';
 import type { ModelManager } from '../../lib/model-manager.js';
 import { bllossom, KOREAN, Session, workFolder } from '../support/cli.js';
 import { readGgufTensors, toFloats } from '../support/gguf-tensors.js';
-import { loadedManager, tinyImages, tinyModel } from '../support/model.js';
+import { loadedManager, ROOT, tinyImages, tinyModel } from '../support/model.js';
 
 const TEXT = '중요한 것은 눈에 보이지 않는다.\nWhat is essential is invisible to the eye.\n'.repeat(4);
+const CHECKPOINT = join(ROOT, 'test', 'fixtures', 'goldens', 'a', 'checkpoint');
 /** Of a text: a self layer sees every token. */
 const FIRST = 'blk.0.attn_q.weight';
 const VISION = 'v.blk.0.attn_q.weight';
@@ -124,6 +126,19 @@ describe('a collection', () => {
   });
 });
 
+it('convertCheckpoint rounds with it what it knows, and the rest as before', async () => {
+  await collect({ texts: [corpus()] });
+  const convert = async (name: string, imatrix?: string) => {
+    const file = join(work, `${name}.gguf`);
+    await convertCheckpoint({ source: CHECKPOINT, output: file, type: 'Q4_0', imatrix });
+    return (await readGgufTensors(file)).bytes;
+  };
+  const [plain, weighted] = [await convert('plain'), await convert('weighted', output)];
+  expect(await weighted(FIRST)).not.toEqual(await plain(FIRST));
+  expect(await weighted(VISION)).toEqual(await plain(VISION));
+  for (const name of ['plain', 'weighted']) rmSync(join(work, `${name}.gguf`));
+});
+
 describe('a collection that cannot be made', () => {
   const failing: [string, () => Partial<ImportanceOptions>, string, RegExp][] = [
     ['from nothing', () => ({}), 'ERR_INVALID_OPTION', /nothing to collect from/],
@@ -226,7 +241,7 @@ describe('bllossom imatrix', () => {
     writeFileSync(join(work, 'long.txt'), TEXT.repeat(2000));
     const args = ['imatrix', await tinyModel(), '--text', join(work, 'long.txt'), '-o', output, '--chunk', '8'];
     const session = new Session(args);
-    setTimeout(() => session.interrupt(), 1500);
+    setTimeout(() => session.interrupt(), 2500);
     expect(await session.done).toMatchObject({ code: 130, stderr: 'bllossom: interrupted\n' });
     expect(readdirSync(work).filter((name) => name.includes('gguf'))).toEqual([]);
   });

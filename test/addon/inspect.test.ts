@@ -8,14 +8,10 @@ import type { NativeMetadataEntry } from '../../lib/native/binding.js';
 import { Engine } from '../../lib/native/engine.js';
 import { loadNative } from '../../lib/native/load.js';
 import { DEMO } from '../support/cli.js';
+import { loadOptions } from '../support/model.js';
 import { TINY, tinyTensors, writeTinyCheckpoint } from '../support/tiny-checkpoint.js';
 
 /** All settings at their defaults. */
-const DEFAULT_LOAD = {
-  ...{ device: 'cpu', threads: 1, gpuLayers: 0, gpuShare: 0.9, gpuBytes: 0, contextSize: 0, batchSize: 0 },
-  ...({ maxSequences: 0, maxImages: 0, checkTensors: true, kvType: 'f16', rowMode: 'hf' } as const),
-};
-
 let folder: string;
 let path: string;
 
@@ -86,7 +82,7 @@ test('the memory plan is what the engine allocates', async () => {
   for (const model of [path, DEMO]) {
     const { memory: plan } = await inspectGguf(model);
     const engine = new Engine(loadNative());
-    await engine.load({ ...DEFAULT_LOAD, path: model });
+    await engine.load({ ...loadOptions(model), kvType: 'f16' });
     const { weights, selfCache, crossCache, compute } = engine.memory();
     engine.close();
     const allocated = weights + selfCache + crossCache + compute;
