@@ -11,6 +11,9 @@ const compiledPrograms = {
   },
 };
 
+/** A test that wants to download says so. */
+const offline = { HF_HUB_OFFLINE: '1' };
+
 export default defineConfig({
   test: {
     projects: [
@@ -19,6 +22,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
+          env: offline,
           testTimeout: 30_000,
           hookTimeout: 120_000,
         },
@@ -29,6 +33,7 @@ export default defineConfig({
         test: {
           name: 'addon',
           include: ['test/addon/**/*.test.ts'],
+          env: offline,
           pool: 'forks',
           maxWorkers: 1,
           fileParallelism: false,

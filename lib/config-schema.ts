@@ -127,6 +127,8 @@ export interface NetworkSection {
   timeout: number;
   /** 0 … 10 for one image. */
   maxRedirects: number;
+  /** Whether a model that is not in the cache is an error rather than downloaded. HF_HUB_OFFLINE=1 means the same. */
+  offline: boolean;
 }
 
 export interface ConfigSections {
@@ -256,6 +258,7 @@ export const SCHEMA: { [S in SectionName]: { [K in keyof ConfigSections[S]]: Fie
     allowPrivateAddresses: flag(false),
     timeout: number(10, { above: 0, max: 3600 }),
     maxRedirects: integer(3, { min: 0, max: 10 }),
+    offline: flag(false),
   },
 };
 

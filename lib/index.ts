@@ -99,6 +99,9 @@ export {
 } from './errors.js';
 export { Generation, type GenerationControl, type GenerationOptions } from './generation.js';
 export type { GenerateOptions, GenerationParameters, SamplingOptions } from './generation-parameters.js';
+export type { PullProgress } from './hub/pace.js';
+export { type PulledModel, pullModel } from './hub/pull.js';
+export type { PullOptions } from './hub/pull-options.js';
 export type { DecodeOptions, ImageSource } from './image/decode.js';
 export type { ImageLimits } from './image/limits.js';
 export type { PreparedImage } from './image/prepare.js';

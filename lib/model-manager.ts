@@ -13,6 +13,7 @@ import {
   ModelOutputError,
   toBllossomError,
 } from './errors.js';
+import { obtainModel } from './hub/obtain.js';
 import { describeModel, GB, type ModelInfo } from './model-info.js';
 import { locateModel, type ModelFiles } from './model-path.js';
 import type { NativeLoadOptions, NativeMemory, NativeModelInfo, NativeSystemInfo } from './native/binding.js';
@@ -109,8 +110,9 @@ export class ModelManager implements AsyncDisposable {
   }
 
   /**
-   * Loads the model of the configuration: `model.path`, else `model.name` in `paths.cacheDir`. A loaded model is kept,
-   * an unloading waited for. A load under way is joined: each caller has its own progress and signal, and the load goes
+   * Loads the model of the configuration: `model.path`, else `model.name` in `paths.cacheDir`, where it is downloaded to
+   * from the hub when it is not there (`network.offline` and HF_HUB_OFFLINE forbid that). A loaded model is kept, an
+   * unloading waited for. A load under way is joined: each caller has its own progress and signal, and the load goes
    * on until all of them have given up.
    *
    * @returns false on failure; the typed reason is in `lastError`
@@ -259,11 +261,11 @@ async function loadFrom(config: Config, control: Required<Waiter>): Promise<Load
   let engine: Engine | undefined;
   try {
     config.validate();
-    const files = await locateModel(config);
+    const { files, rest } = await obtainModel(config, control);
     const binding = loadNative();
     const options = toNativeOptions(config, files, binding.systemInfo());
     engine = new Engine(binding);
-    const info = await engine.load(options, control);
+    const info = await engine.load(options, rest);
     const processor = new Processor(engine, info, binding.tileImage, () => imageFetcher(config.network));
     return { engine, info, processor };
   } catch (error) {

@@ -21,21 +21,34 @@ export function cacheFiles(cacheDir: string, name: string, type: string): string
   return [cacheFile(cacheDir, name, type), join(cacheDir, `${base}-${type}.gguf`), join(cacheDir, `${base}.gguf`)];
 }
 
+/** @throws ModelNotFoundError with the places that were looked at and what to do; what `findModel` throws */
+export async function locateModel(config: Config): Promise<ModelFiles> {
+  return (await findModel(config)) ?? notInCache(config);
+}
+
 /**
- * @throws ModelNotFoundError with the places that were looked at and what to do, and what `findOllamaModel` throws
+ * The files of `model.path`, or of `model.name` in the cache; undefined when the cache does not have it.
+ *
+ * @throws ModelNotFoundError when there is no file at `model.path`, or a link in the way, and what `findOllamaModel` throws
  * @throws InvalidArgumentError for a projector beside a model of Ollama
  */
-export async function locateModel({ model, quantization, paths }: Config): Promise<ModelFiles> {
+export async function findModel({ model, quantization, paths }: Config): Promise<ModelFiles | undefined> {
   if (model.path !== null) return locateFiles(model.path, model.projector);
-  const candidates = cacheFiles(paths.cacheDir, canonicalName(model.name), quantization.type);
-  for (const candidate of candidates) {
+  for (const candidate of cacheFiles(paths.cacheDir, canonicalName(model.name), quantization.type)) {
     const found = await fileInCache(paths.cacheDir, basename(candidate));
     if (found !== undefined) return { path: found, projector: null };
     await refuseLink(candidate);
   }
+  return undefined;
+}
+
+/** @param why nothing is downloaded */
+export function notInCache({ model, quantization: { type }, paths }: Config, why = ''): never {
+  const candidates = cacheFiles(paths.cacheDir, canonicalName(model.name), type);
   throw new ModelNotFoundError(
-    `The model ${show(model.name)} is not in the cache (looked for ${candidates.join(', ')}): make it with ` +
-      `"bllossom convert <checkpoint folder> ${candidates[0]} --type ${quantization.type}", or set model.path to a GGUF file`,
+    `The model ${show(model.name)} is not in the cache (looked for ${candidates.join(', ')})${why}: get it with ` +
+      `"bllossom pull ${model.name} --type ${type}", make it with "bllossom convert <checkpoint folder> ` +
+      `${candidates[0]} --type ${type}", or set model.path to a GGUF file`,
   );
 }
 

@@ -11,6 +11,7 @@ import { registerImatrix } from './commands/imatrix.js';
 import { registerInfo } from './commands/info.js';
 import { registerInspect } from './commands/inspect.js';
 import { registerList } from './commands/list.js';
+import { registerPull } from './commands/pull.js';
 import { registerRm } from './commands/rm.js';
 import { registerText } from './commands/text.js';
 import { registerVerify } from './commands/verify.js';
@@ -55,6 +56,7 @@ export function createProgram(): Command {
   registerImatrix(program);
   registerExport(program);
   registerInspect(program);
+  registerPull(program);
   registerList(program);
   registerRm(program);
   registerVerify(program);

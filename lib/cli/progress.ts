@@ -19,9 +19,20 @@ export function countBar(title: string, total: number, shown = true): Bar {
   return start(`${title} {bar} {value}/{total}`, total, shown);
 }
 
-function start(format: string, total: number, shown: boolean): Bar {
+/** A share of a whole with something about it: `detail` stands beside the share. */
+export function detailBar(title: string): { update(value: number, detail: string): void; stop(): void } {
+  let detail = '';
+  const bar = start(`${title} {bar} {percentage}% {detail}`, 1, true, () => ({ detail }));
+  const update = (value: number, now: string) => {
+    detail = now;
+    bar.update(value);
+  };
+  return { update, stop: bar.stop };
+}
+
+function start(format: string, total: number, shown: boolean, payload: () => object = () => ({})): Bar {
   if (!shown || !process.stderr.isTTY) return NONE;
   const bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: true, hideCursor: true });
-  bar.start(total, 0);
-  return { update: (value) => bar.update(value), stop: () => bar.stop() };
+  bar.start(total, 0, payload());
+  return { update: (value) => bar.update(value, payload()), stop: () => bar.stop() };
 }

@@ -1,7 +1,7 @@
 import { ModelFormatError } from '../errors.js';
 import { isObject, JsonReader, parseObject } from './json.js';
-import { openSafetensors } from './safetensors.js';
-import type { CheckpointFiles, TensorSource } from './tensor-source.js';
+import { type OpenTensorSource, openSafetensors } from './safetensors.js';
+import type { CheckpointFiles } from './tensor-source.js';
 
 /** Everything of a Hugging Face checkpoint that a conversion reads. */
 export interface Checkpoint {
@@ -15,7 +15,7 @@ export interface Checkpoint {
   tokenizerConfig: JsonReader;
   specialTokensMap: JsonReader;
   chatTemplate: string | undefined;
-  tensors: TensorSource;
+  tensors: OpenTensorSource;
   close(): Promise<void>;
 }
 

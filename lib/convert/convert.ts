@@ -10,20 +10,17 @@ import {
   fail,
   reading,
 } from '../check.js';
-import { InvalidOptionError, toBllossomError } from '../errors.js';
+import { InvalidOptionError } from '../errors.js';
 import type { NativeConversionLoss, NativeGgufWriter } from '../native/binding.js';
-import { loadNative } from '../native/load.js';
 import { callersFiles } from './callers-files.js';
-import { type Checkpoint, openCheckpoint } from './checkpoint.js';
+import { openCheckpoint } from './checkpoint.js';
 import { openCheckpointFolder } from './checkpoint-folder.js';
-import { INTERMEDIATE_STATES, type IntermediateStates, readHyperParameters } from './hyper-parameters.js';
-import { type Importance, readImportance } from './imatrix.js';
-import { buildMetadata } from './metadata.js';
-import { type PlannedTensor, planTensors } from './plan.js';
+import { native, openWriter, prepareConversion, TensorConverter, writeComputed } from './conversion.js';
+import { INTERMEDIATE_STATES, type IntermediateStates } from './hyper-parameters.js';
+import type { PlannedTensor } from './plan.js';
 import { type ConversionReport, reportTensors } from './report.js';
 import type { CheckpointFiles, TensorSource } from './tensor-source.js';
-import { readTokenizer } from './tokenizer.js';
-import { CONVERSION_TYPES, type ConversionType, usesImportance } from './types.js';
+import { CONVERSION_TYPES, type ConversionType } from './types.js';
 
 export type { ConversionReport, ConvertedTensor } from './report.js';
 
@@ -73,50 +70,20 @@ export async function convertCheckpoint(options: ConversionOptions): Promise<Con
   if (typeof source === 'string') await checkOutput(source, output);
   const checkpoint = await openCheckpoint(files);
   try {
-    const { metadata, plan } = planConversion(checkpoint, { type, weighted: imatrix !== undefined }, intermediates);
-    const importance = imatrix === undefined ? undefined : await readImportance(imatrix, plan);
-    const tensors = plan.map((planned) => nativePlan(planned, type, importance));
-    const { GgufWriter } = loadNative();
-    const writer = await native(() => new GgufWriter(output, metadata, tensors, { threads }));
+    const conversion = await prepareConversion(checkpoint, { type, intermediates, imatrix });
+    const writer = await openWriter(output, conversion, { threads });
     let losses: NativeConversionLoss[];
     try {
-      losses = await writeTensors(writer, checkpoint.tensors, plan, listeners);
+      losses = await writeTensors(writer, checkpoint.tensors, conversion.plan, listeners);
       await native(() => writer.finish());
     } finally {
       writer.abort();
     }
-    const report = reportTensors(plan, losses, importance);
+    const report = reportTensors(conversion.plan, losses, conversion.importance);
     return { output, type, ...report, seconds: (performance.now() - started) / 1000 };
   } finally {
     await checkpoint.close();
   }
-}
-
-/** A call of the addon, its failure typed. */
-async function native<T>(call: () => T | Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw toBllossomError(error);
-  }
-}
-
-/**
- * A tensor as the writer takes it.
- *
- * @throws InvalidOptionError where its type cannot do without importance weights: Q2_K in a mix that has little else
- */
-function nativePlan({ name, type, ne }: PlannedTensor, requested: ConversionType, importance: Importance | undefined) {
-  const weights = usesImportance(type) ? importance?.get(name) : undefined;
-  const isLayer = name.startsWith('blk.');
-  if (requested === 'Q2_K_S' && type === 'Q2_K' && isLayer && weights === undefined) {
-    throw new InvalidOptionError(
-      `Q2_K_S needs importance weights for ${name}, ` +
-        `${importance === undefined ? 'and no importance matrix is given' : 'and the importance matrix has none'}; ` +
-        'make one with "bllossom imatrix", or take Q2_K',
-    );
-  }
-  return { name, type, ne, importance: weights };
 }
 
 const KEYS = ['source', 'output', 'type', 'intermediates', 'imatrix', 'threads', 'onProgress', 'signal'];
@@ -153,17 +120,6 @@ async function checkOutput(source: string, output: string): Promise<void> {
   }
 }
 
-function planConversion(
-  checkpoint: Checkpoint,
-  mix: { type: ConversionType; weighted: boolean },
-  intermediates: IntermediateStates,
-) {
-  const hp = readHyperParameters(checkpoint, intermediates);
-  const tokenizer = readTokenizer(checkpoint, hp.text.vocabSize, hp.imageTokenId);
-  const plan = planTensors(checkpoint.tensors.tensors, hp, mix);
-  return { plan, metadata: buildMetadata(hp, tokenizer, checkpoint.chatTemplate, mix.type) };
-}
-
 /** Returns what each tensor of the plan lost. */
 async function writeTensors(
   writer: NativeGgufWriter,
@@ -175,34 +131,28 @@ async function writeTensors(
   const bytesTotal = plan.reduce((sum, { source: from }) => sum + ('tensor' in from ? from.tensor.bytes : 0), 0);
   let bytesDone = 0;
   for (const [index, planned] of plan.entries()) {
-    const loss = { squaredError: 0, squaredSum: 0 };
+    signal?.throwIfAborted();
+    const loss = (await writeComputed(writer, index, planned)) ?? { squaredError: 0, squaredSum: 0 };
     losses.push(loss);
-    for await (const { bytes, type } of pieces(source, planned)) {
-      signal?.throwIfAborted();
-      const { squaredError, squaredSum } = await native(() => writer.write(index, bytes, type));
+    for await (const { bytes, squaredError, squaredSum } of convertTensor(writer, source, index, planned)) {
       loss.squaredError += squaredError;
       loss.squaredSum += squaredSum;
-      bytesDone += 'tensor' in planned.source ? bytes.length : 0;
+      bytesDone += bytes;
       onProgress?.({ tensor: planned.name, bytesDone, bytesTotal });
+      signal?.throwIfAborted();
     }
   }
   return losses;
 }
 
-/** A tensor in pieces of whole units of rows, reordered. */
-async function* pieces(source: TensorSource, { ne, source: from }: PlannedTensor) {
-  if ('values' in from) {
-    const { buffer, byteOffset, byteLength } = from.values;
-    yield { bytes: new Uint8Array(buffer, byteOffset, byteLength), type: 'F32' as const };
-    return;
-  }
-  const { tensor, sourceType, transform } = from;
-  const elementBytes = sourceType === 'F32' ? 4 : 2;
-  const rowBytes = (ne[0] as number) * elementBytes;
-  const unitBytes = rowBytes * (transform?.unitRows ?? 1);
-  const pieceBytes = Math.max(1, Math.floor(PIECE_BYTES / unitBytes)) * unitBytes;
-  for (let offset = 0; offset < tensor.bytes; offset += pieceBytes) {
-    const bytes = await source.read(tensor.name, offset, Math.min(pieceBytes, tensor.bytes - offset));
-    yield { bytes: transform?.apply(bytes, rowBytes, elementBytes) ?? bytes, type: sourceType };
+/** Reads and writes a tensor in pieces. Yields the bytes that each had in the checkpoint, and what it lost. */
+async function* convertTensor(writer: NativeGgufWriter, source: TensorSource, index: number, planned: PlannedTensor) {
+  if (!('tensor' in planned.source)) return;
+  const { name, bytes } = planned.source.tensor;
+  const converter = new TensorConverter(writer, index, planned);
+  const pieceBytes = Math.max(1, Math.floor(PIECE_BYTES / converter.unitBytes)) * converter.unitBytes;
+  for (let offset = 0; offset < bytes; offset += pieceBytes) {
+    const piece = await source.read(name, offset, Math.min(pieceBytes, bytes - offset));
+    yield { bytes: piece.length, ...(await converter.write(piece)) };
   }
 }

@@ -147,8 +147,16 @@ function decodeUtf8(bytes: Uint8Array, name: string): string {
   }
 }
 
+/** Where a tensor lies. */
+export interface TensorPlace {
+  file: string;
+  /** Of its first byte in the file. */
+  offset: number;
+}
+
 /** A checkpoint's tensors, and the files they lie in. */
 export interface OpenTensorSource extends TensorSource {
+  readonly places: ReadonlyMap<string, TensorPlace>;
   close(): Promise<void>;
 }
 
@@ -203,8 +211,11 @@ function shardName(tensor: string, file: unknown): string {
   return file;
 }
 
-function joinShards(shards: Map<string, Shard>, shardOf: Map<string, string> | undefined): TensorSource {
-  const places = new Map<string, { shard: Shard; begin: number }>();
+function joinShards(
+  shards: Map<string, Shard>,
+  shardOf: Map<string, string> | undefined,
+): Omit<OpenTensorSource, 'close'> {
+  const places = new Map<string, TensorPlace>();
   const tensors = new Map<string, SourceTensor>();
   for (const [file, shard] of shards) {
     for (const { name, dtype, shape, begin, bytes } of shard.entries) {
@@ -212,7 +223,7 @@ function joinShards(shards: Map<string, Shard>, shardOf: Map<string, string> | u
         throw new ModelFormatError(`${file} holds the tensor ${name}, which ${INDEX_FILE} does not place there`);
       }
       tensors.set(name, { name, dtype, shape, bytes });
-      places.set(name, { shard, begin: shard.dataStart + begin });
+      places.set(name, { file, offset: shard.dataStart + begin });
     }
   }
   for (const [name, file] of shardOf ?? []) {
@@ -222,13 +233,15 @@ function joinShards(shards: Map<string, Shard>, shardOf: Map<string, string> | u
   }
   return {
     tensors,
+    places,
     read(name, offset, length) {
       const place = places.get(name);
       const tensor = tensors.get(name);
-      if (place === undefined || tensor === undefined || offset + length > tensor.bytes) {
+      const shard = shards.get(place?.file ?? '');
+      if (place === undefined || shard === undefined || offset + length > (tensor?.bytes ?? 0)) {
         throw new RangeError(`no bytes ${offset}+${length} in tensor ${name}`);
       }
-      return place.shard.file.read(place.begin + offset, length);
+      return shard.file.read(place.offset + offset, length);
     },
   };
 }

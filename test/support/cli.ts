@@ -81,7 +81,13 @@ export class Session {
 }
 
 function start(args: string[], { env = {}, cwd = workFolder('cli'), onOutput }: RunOptions) {
-  const clean = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', LANG: 'C.UTF-8', ...env };
+  const clean = {
+    PATH: process.env.PATH ?? '',
+    HOME: process.env.HOME ?? '',
+    LANG: 'C.UTF-8',
+    HF_HUB_OFFLINE: '1',
+    ...env,
+  };
   const child = spawn(process.execPath, [CLI, ...args], { cwd, env: clean, timeout: 60_000 });
   const run: Run = { code: null, stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

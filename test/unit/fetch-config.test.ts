@@ -31,6 +31,7 @@ describe('the section network', () => {
       allowPrivateAddresses: false,
       timeout: 10,
       maxRedirects: 3,
+      offline: false,
     });
     await expect(decode('/a.png')).rejects.toMatchObject({
       code: 'ERR_INVALID_OPTION',
@@ -67,7 +68,13 @@ describe('the section network', () => {
     const file = join(folder, 'config.yaml');
     writeFileSync(file, 'network:\n  allow_image_urls: false\n  timeout: 2.5\n  max_redirects: 0\n');
     const read = new Config(file);
-    const expected = { allowImageUrls: false, allowPrivateAddresses: false, timeout: 2.5, maxRedirects: 0 };
+    const expected = {
+      allowImageUrls: false,
+      allowPrivateAddresses: false,
+      timeout: 2.5,
+      maxRedirects: 0,
+      offline: false,
+    };
     expect(read.network).toEqual(expected);
     read.saveToYaml(file);
     expect(new Config(file).network).toEqual(expected);

@@ -70,7 +70,7 @@ const FUNCTIONS = [
     'retry',
     'safeGenerate',
   ],
-  ...['exportText', 'rewriteModel'],
+  ...['exportText', 'pullModel', 'rewriteModel'],
   ...['compileResponseFormat', 'setupEnvironment', 'withModel'],
   ...['knownModels', 'listModels', 'removeModel', 'resolveModel', 'verifyModel'],
 ];
@@ -114,7 +114,7 @@ const DEFAULTS = {
     ...{ threads: null, contextSize: null, maxBatchSize: null, maxImages: null, kvCacheType: 'f16' },
   },
   paths: { cacheDir: './model_cache', logDir: './logs', outputDir: './outputs', configFile: './config.yaml' },
-  network: { allowImageUrls: true, allowPrivateAddresses: false, timeout: 10, maxRedirects: 3 },
+  network: { allowImageUrls: true, allowPrivateAddresses: false, timeout: 10, maxRedirects: 3, offline: false },
 };
 
 const EXPORTS: Record<string, unknown> = { ...api };

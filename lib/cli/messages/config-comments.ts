@@ -57,6 +57,7 @@ export const EN_COMMENTS: Comments = {
     allowPrivateAddresses: 'whether such URLs may lead to this machine or its local network',
     timeout: 'seconds for one image',
     maxRedirects: '0 to 10',
+    offline: 'true: a model that is not in the cache is not downloaded',
   },
 };
 
@@ -112,5 +113,6 @@ export const KO_COMMENTS: Comments = {
     allowPrivateAddresses: '그런 URL이 이 기계나 내부망을 가리켜도 되는지',
     timeout: '이미지 하나에 쓸 초',
     maxRedirects: '0에서 10까지',
+    offline: 'true: 캐시에 없는 모델을 내려받지 않습니다',
   },
 };

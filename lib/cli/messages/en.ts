@@ -205,6 +205,21 @@ export const EN = {
   exportTextOnly: 'the text model alone, as a GGUF file that llama.cpp loads',
   exportNeedsTextOnly: 'Say what to export: --text-only',
 
+  // pull
+  pull: 'download a model of the hub into the cache folder; a checkpoint is converted on the way',
+  pullModel: 'alias or id on the hub, such as owner/name; after it, if wanted, "@" and a revision',
+  pullType: 'how the weights are stored (default: the type of the configuration)',
+  pullRevision: 'branch, tag or commit (default: main)',
+  pullFile: 'a GGUF file of the repository, to be copied instead',
+  pullToken: 'token of the hub; better in HF_TOKEN, where other users of the machine do not see it',
+  pullForce: 'download what is in the cache folder already',
+  pullLicence: 'Licence {licence}: {url}',
+  pullDone: '{file}: {size}, SHA-256 {sha256}, {downloaded} downloaded',
+  pullPresent: '{file} is in the cache already: {size}, SHA-256 {sha256}',
+  pullKept: 'What was downloaded is kept ({size}); the same command goes on with it, "bllossom rm {model}" removes it',
+  pulling: 'downloading',
+  pullPace: '{done} of {total}, {speed}/s, {left} left',
+
   // inspect
   inspect: 'show what a GGUF file holds and the memory it needs',
   inspectFile: 'GGUF file',

@@ -209,6 +209,21 @@ export const KO: Record<MessageKey, string> = {
   exportTextOnly: '텍스트 모델만, llama.cpp가 불러올 수 있는 GGUF 파일로',
   exportNeedsTextOnly: '내보낼 부분을 지정하세요: --text-only',
 
+  // pull
+  pull: '허브의 모델을 캐시 폴더로 내려받습니다; 체크포인트는 받으면서 변환합니다',
+  pullModel: '별칭이나 owner/name 같은 허브 이름; 뒤에 "@"와 리비전을 붙일 수 있습니다',
+  pullType: '가중치 저장 형식 (기본값: 설정의 형식)',
+  pullRevision: '브랜치, 태그 또는 커밋 (기본값: main)',
+  pullFile: '변환하지 않고 그대로 받을, 저장소의 GGUF 파일',
+  pullToken: '허브 토큰; 다른 사용자에게 보이지 않도록 HF_TOKEN에 두는 편이 낫습니다',
+  pullForce: '캐시 폴더에 이미 있는 것도 다시 내려받습니다',
+  pullLicence: '라이선스 {licence}: {url}',
+  pullDone: '{file}: {size}, SHA-256 {sha256}, {downloaded} 내려받음',
+  pullPresent: '{file} 파일이 이미 캐시에 있습니다: {size}, SHA-256 {sha256}',
+  pullKept: '내려받은 것({size})은 남겨 두었습니다; 같은 명령으로 이어서 받고, "bllossom rm {model}"로 지웁니다',
+  pulling: '내려받는 중',
+  pullPace: '{total} 가운데 {done}, 초당 {speed}, {left} 남음',
+
   // inspect
   inspect: 'GGUF 파일의 내용과 필요한 메모리를 보여 줍니다',
   inspectFile: 'GGUF 파일',
