@@ -46,6 +46,7 @@ export {
   type ConvertedTensor,
   convertCheckpoint,
 } from './convert/convert.js';
+export type { SourceType } from './convert/plan.js';
 export {
   type CopyOptions,
   type CopyReport,

@@ -1,9 +1,10 @@
 /** Downloads that were not finished: what lies in the folder `.downloads` of the cache. */
 
 import { lstat, readdir, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { checkPath } from '../check.js';
 import { IoError } from '../errors.js';
+import { acquireLock } from '../hub/lock.js';
 import { DOWNLOADS } from './cache.js';
 import { type InstalledModel, type ModelFilter, matcher, nameAndType } from './installed.js';
 
@@ -25,11 +26,16 @@ export async function listDownloads(cacheDir: string, filter: ModelFilter = {}):
   return Promise.all(found.filter(isMeant).map(async (one) => ({ ...one, bytes: await bytesOf(one.folder) })));
 }
 
-/** Removes what a download has left. @throws IoError */
+/** Removes what a download has left. @throws IoError, also while a process goes on with it */
 export async function removeDownload({ folder }: UnfinishedDownload): Promise<void> {
-  await rm(folder, { recursive: true, force: true }).catch((cause) => {
-    throw new IoError(`Cannot remove ${folder}: ${(cause as Error).message}`, { cause });
-  });
+  const release = await acquireLock(`${folder}.gguf.lock`, basename(folder));
+  try {
+    await rm(folder, { recursive: true, force: true }).catch((cause) => {
+      throw new IoError(`Cannot remove ${folder}: ${(cause as Error).message}`, { cause });
+    });
+  } finally {
+    await release();
+  }
 }
 
 async function foldersOf(path: string): Promise<string[]> {

@@ -13,7 +13,7 @@ import { type KilledPull, pullWithKills } from '../support/kill-pulls.js';
 import { ROOT } from '../support/model.js';
 
 // BLLOSSOM_KILLS=300 npx vitest run --project addon test/addon/pull-kill.test.ts
-const KILLS = Number(process.env.BLLOSSOM_KILLS ?? 12);
+const KILLS = Number(process.env.BLLOSSOM_KILLS ?? 8);
 const SEED = Number(process.env.BLLOSSOM_SEED ?? 1);
 
 const LIBRARY = pathToFileURL(join(ROOT, 'dist', '/')).href;

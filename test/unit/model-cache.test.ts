@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Config } from '../../lib/config.js';
+import { acquireLock } from '../../lib/hub/lock.js';
 import { locateModel } from '../../lib/model-path.js';
 import { cacheFile, forgetRecord, readRecord, writeRecord } from '../../lib/models/cache.js';
 import { listDownloads, removeDownload } from '../../lib/models/downloads.js';
@@ -224,6 +225,21 @@ describe('unfinished downloads', () => {
     expect(readFileSync(join(scratch, 'outside'), 'utf8')).toBe('x');
   });
 
+  it('are not removed while a process goes on with them', async () => {
+    const folder = join(cache, '.downloads', AICA_FILE.replace('.gguf', ''));
+    mkdirSync(folder, { recursive: true });
+    const release = await acquireLock(`${folder}.gguf.lock`, AICA);
+    const [download] = await listDownloads(cache);
+    await expect(removeDownload(download as never)).rejects.toMatchObject({
+      code: 'ERR_IO',
+      message: expect.stringContaining(`by process ${process.pid}`),
+    });
+    expect(existsSync(folder)).toBe(true);
+    await release();
+    await removeDownload(download as never);
+    expect(existsSync(folder)).toBe(false);
+  });
+
   it('are not looked for through a link', async () => {
     symlinkSync(join(cache, '.downloads'), join(scratch, '.downloads'));
     expect(await listDownloads(scratch)).toEqual([]);
@@ -240,7 +256,7 @@ describe('the model of a configuration', () => {
 
   it.each(['aica-5b', AICA, AICA.toLowerCase(), 'aica-5b@main'])('is found by %s', async (name) => {
     const file = put(AICA_FILE);
-    expect(await locateModel(config(name))).toBe(file);
+    expect(await locateModel(config(name))).toEqual({ path: file, projector: null });
   });
 
   it('is not taken from outside through a link, which is told', async () => {
