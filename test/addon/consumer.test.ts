@@ -45,6 +45,7 @@ const ALLOWED = [
   /^cpp\/(README\.md|[\w/-]+\.(h|cpp|txt))$/,
   /^docs\/[\w./-]+\.md$/,
   /^scripts\/(install|vendor|build-native)\.mjs$/,
+  /^models\/registry\.yaml$/,
   /^vendor\/(README\.md|pin\.json)$/,
   /^vendor\/llama\.cpp\//,
 ];
