@@ -57,9 +57,10 @@ export async function inspectGguf(path: string): Promise<GgufReport> {
 
 const elements = ({ ne }: NativeTensorInfo): number => ne.reduce((product, n) => product * n, 1);
 
-/** Not one half of a model in two files. */
+/** Not one half of a model in two files: those hold the tensors of one tower alone. */
 function isWhole(tensors: NativeTensorInfo[]): boolean {
-  return ['token_embd.weight', 'v.class_embd'].every((name) => tensors.some((tensor) => tensor.name === name));
+  const has = (name: string) => tensors.some((tensor) => tensor.name === name);
+  return has('token_embd.weight') === has('v.class_embd');
 }
 
 function countTypes(tensors: NativeTensorInfo[]): GgufReport['types'] {
