@@ -1,7 +1,7 @@
 // Everything public that can be called, with arguments that work: one entry a call. odd-values-child.mjs puts odd values
 // in place of each argument, and of each property of arguments that are plain objects or arrays.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { THROWN } from './odd-values.mjs';
 
@@ -452,6 +452,26 @@ export function subjects({ api, files, manager, loadedManager }) {
   all.rewriteModel = {
     args: () => [{ source: files.model, output: 'rewritten.gguf', visionType: 'Q8_0', threads: 1, onProgress() {} }],
     call: (...given) => api.rewriteModel(...given),
+  };
+  // The network is off (HF_HUB_OFFLINE), so the call as it should be finds its model in the cache.
+  mkdirSync('pulled', { recursive: true });
+  writeFileSync('pulled/odd--cached.F16.gguf', 'x');
+  const pulled = {
+    ...recorded(),
+    repository: 'odd/cached',
+    type: 'F16',
+    sources: [{ file: 'a.gguf', size: 1, sha256: '0'.repeat(64) }],
+  };
+  writeFileSync('pulled/odd--cached.F16.gguf.json', JSON.stringify(pulled));
+  all.pullModel = {
+    args: () => [
+      {
+        ...{ model: 'odd/cached', type: 'F16', revision: 'main', file: 'a.gguf', token: 'hf_none', cacheDir: 'pulled' },
+        ...{ force: false, threads: 1, onProgress() {}, signal: new AbortController().signal },
+      },
+    ],
+    call: (...given) => api.pullModel(...given),
+    allows: allowsOwn,
   };
   all.exportText = {
     args: () => [{ source: files.model, output: 'text.gguf', onProgress() {} }],
