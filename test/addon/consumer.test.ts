@@ -44,7 +44,7 @@ const ALLOWED = [
   /^lib\/[\w/-]+\.c?ts$/,
   /^cpp\/(README\.md|[\w/-]+\.(h|cpp|txt))$/,
   /^docs\/[\w./-]+\.md$/,
-  /^scripts\/(install|vendor|build-native)\.mjs$/,
+  /^scripts\/(install|vendor|build-native|build-tools)\.mjs$/,
   /^models\/registry\.yaml$/,
   /^vendor\/(README\.md|pin\.json)$/,
   /^vendor\/llama\.cpp\//,
