@@ -355,6 +355,12 @@ export interface NativeGgufWriterOptions {
 export interface NativeBinding {
   systemInfo(): NativeSystemInfo;
   errorCodes(): string[];
+  /**
+   * Adds the backends in a folder (libggml-cuda.so, …) to the process, before the first engine is made. Returns the names
+   * of those it added, e.g. ["CUDA"]: none that is there already, and none when the folder was given before.
+   * @throws ERR_BACKEND when the folder cannot be read or a library there does not load, with the reason
+   */
+  loadBackends(folder: string): string[];
   readGguf(path: string): Promise<NativeGgufInfo>;
   /** What a load with these options will take; no memory for weights or caches is taken. Not in it: the vocabulary. */
   planMemory(options: NativeLoadOptions): Promise<NativeMemory>;
