@@ -12,7 +12,10 @@ function versionOf(program) {
 
 function cmakeIsRecent() {
   const [needsMajor, needsMinor] = tools.cmake.split('.').map(Number);
-  const [, major, minor] = versionOf('cmake')?.match(/(\d+)\.(\d+)/)?.map(Number) ?? [];
+  const [, major, minor] =
+    versionOf('cmake')
+      ?.match(/(\d+)\.(\d+)/)
+      ?.map(Number) ?? [];
   return major > needsMajor || (major === needsMajor && minor >= needsMinor);
 }
 

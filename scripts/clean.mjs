@@ -5,6 +5,6 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-for (const folder of ['build', 'build-debug', 'build-asan', 'dist', 'coverage']) {
+for (const folder of ['build', 'build-debug', 'build-asan', 'dist', 'coverage', 'gpu-packages']) {
   rmSync(path.join(root, folder), { recursive: true, force: true });
 }

@@ -26,7 +26,7 @@ const imatrix = (text: string, ...more: string[]) => ['imatrix', model, '--text'
 describe('bad input gives one clear line, a failing exit code and no stack trace', () => {
   const cases: [string, () => string[], RegExp][] = [
     ['no such model', () => ['text', 'x', ...NONE], /none\.gguf/],
-    ['no model at all', () => ['text', 'x'], /not in the cache.*bllossom convert/],
+    ['a model that was not pulled', () => ['text', 'x', '--model', 'aica-5b'], /not in the cache.*bllossom convert/],
     ['a model that is not GGUF', () => ['text', 'x', '--model', CLI], /GGUF/i],
     ['a model of another architecture', () => ['text', 'x', '--model', VOCABULARY], /llama/],
     ['an empty prompt', () => ['text', '', ...NONE], /prompt is empty/],

@@ -62,7 +62,9 @@ describe('GPU packages', () => {
     const [only, ...others] = load();
     expect(others).toEqual([]);
     expect(only).toMatchObject({ name: CUDA, version, backends: [] });
-    expect(only?.problem).toMatch(/does not go with node-bllossom 1\.2\.3; run "npm install @node-bllossom\/.*@1\.2\.3"/);
+    expect(only?.problem).toMatch(
+      /does not go with node-bllossom 1\.2\.3; run "npm install @node-bllossom\/.*@1\.2\.3"/,
+    );
     expect(asked).toEqual([]);
   });
 

@@ -55,9 +55,13 @@ async function answer(argument: string | undefined, options: TextOptions, signal
   const generating: GenerateOptions = { ...samplingOf(options), ...(await formatOf(options)), signal };
   const output = await Output.open(options.output, signal);
   const prompt = await readPrompt(argument, signal);
-  await withLoadedModel(await orDemoModel(config, options), { signal, quiet: options.json }, async ({ manager, loadTime }) => {
-    await writeAnswer(new TextGenerator(manager).generate(prompt, generating), output, options, { loadTime });
-  });
+  await withLoadedModel(
+    await orDemoModel(config, options),
+    { signal, quiet: options.json },
+    async ({ manager, loadTime }) => {
+      await writeAnswer(new TextGenerator(manager).generate(prompt, generating), output, options, { loadTime });
+    },
+  );
   await output.finish();
 }
 
