@@ -2,6 +2,7 @@
 
 #include "engine-wrap.h"
 #include "gguf-writer-wrap.h"
+#include "load-backends.h"
 #include "model-copy-wrap.h"
 #include "plan-memory.h"
 #include "read-gguf.h"
@@ -27,6 +28,7 @@ static void end_engines(const Napi::CallbackInfo & info) {
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
     model_copy_wrap::init(env, exports);
     exports.Set("planMemory", Napi::Function::New<plan_memory_of>(env, "planMemory"));
+    exports.Set("loadBackends", Napi::Function::New<load_backends_of>(env, "loadBackends"));
     exports.Set("systemInfo", Napi::Function::New<system_info>(env, "systemInfo"));
     exports.Set("errorCodes", Napi::Function::New<error_codes>(env, "errorCodes"));
     exports.Set("tileImage", Napi::Function::New<tile_image>(env, "tileImage"));

@@ -1,35 +1,17 @@
 #include "backend.h"
 
+#include "backend-libraries.h"
 #include "error.h"
-#include "log.h"
 #include "system-info.h"
 
 #include <algorithm>
 #include <cctype>
-#include <mutex>
-
-#ifdef GGML_BACKEND_DL
-#include <dlfcn.h>
-#endif
 
 namespace bllossom {
 
 namespace {
 
 constexpr int32_t max_threads = GGML_MAX_N_THREADS;
-
-#ifdef GGML_BACKEND_DL
-/** The directory of the library that holds this function: the backends lie beside the addon. */
-std::string own_directory() {
-    Dl_info info{};
-    if (dladdr(reinterpret_cast<const void *>(&init_backends), &info) == 0 || info.dli_fname == nullptr) {
-        throw error(error_code::backend, "cannot find the directory of the addon, so its backends cannot be loaded");
-    }
-    const std::string path = info.dli_fname;
-    const size_t slash     = path.find_last_of('/');
-    return slash == std::string::npos ? "." : path.substr(0, slash);
-}
-#endif
 
 std::string lower(std::string text) {
     std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return char(std::tolower(c)); });
@@ -103,17 +85,6 @@ template <typename Function> Function find_function(ggml_backend_t backend, cons
 
 } // namespace
 
-void init_backends() {
-    static std::once_flag once;
-    std::call_once(once, [] {
-        init_log();
-#ifdef GGML_BACKEND_DL
-        ggml_backend_load_all_from_path(own_directory().c_str());
-#endif
-        ggml_backend_dev_count(); // fills the registry of a static build
-    });
-}
-
 std::vector<device_info> list_devices() {
     init_backends();
     std::vector<device_info> devices;
@@ -154,8 +125,10 @@ backend_set::backend_set(const std::string & device, int32_t n_threads) {
     }
     ggml_backend_dev_t chosen = find_device(device);
     if (chosen == nullptr) {
+        const std::string failures = load_failures();
         throw error(error_code::invalid_option,
-                    format("there is no device \"%.64s\"; use one of: %s", device.c_str(), device_names().c_str()));
+                    format("there is no device \"%.64s\"; use one of: %s%s%s", device.c_str(), device_names().c_str(),
+                           failures.empty() ? "" : ". ", failures.c_str()));
     }
     device_name_ = family(chosen);
     if (chosen != cpu_device()) {

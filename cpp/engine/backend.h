@@ -17,9 +17,6 @@ struct device_info {
     size_t memory_total = 0;
 };
 
-/** Makes the process-wide backend registry ready; later calls do nothing. Thread-safe. */
-void init_backends();
-
 std::vector<device_info> list_devices();
 
 /** Whether a buffer type lies in main memory, whatever its layout: ggml calls repacked weights "not host". */

@@ -1,11 +1,10 @@
 #include "memory-plan.h"
 
 #include "assert-guard.h"
+#include "backend-libraries.h"
 #include "largest-graphs.h"
 
 #include <algorithm>
-
-#include <ggml-cpu.h>
 
 namespace bllossom {
 
@@ -30,7 +29,7 @@ compute_bytes measure_compute(const backend_set & backends, const model & m, con
     for (const build_function & build : largest_graphs(m, self, cross, n_batch)) {
         graph_builder graph(memory, n_nodes);
         build(graph);
-        work = std::max(work, ggml_graph_plan(graph.gf, backends.n_threads(), nullptr).work_size);
+        work = std::max(work, cpu_work_size(backends.cpu(), graph.gf, backends.n_threads()));
         std::vector<size_t> needed(list.size());
         ggml_backend_sched_reserve_size(sched.get(), graph.gf, needed.data());
         ggml_backend_sched_reset(sched.get());

@@ -1,5 +1,6 @@
 #include "system-info.h"
 
+#include "backend-libraries.h"
 #include "backend.h"
 
 #include <algorithm>

@@ -5,7 +5,7 @@
 //   test-malformed-gguf --keep 0.1     one in ten of whatever would run
 //   test-malformed-gguf --only TEXT    the cases whose name contains TEXT, with their messages
 
-#include "backend.h"
+#include "backend-libraries.h"
 #include "error.h"
 #include "support/malformed.h"
 #include "support/ollama-image.h"
