@@ -11,7 +11,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { explainMissingTools, missingTools } from './build-tools.mjs';
+import { explainMissing, missingCompilers } from './compilers.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -87,8 +87,8 @@ function main() {
   if (!existsSync(path.join(root, 'vendor', 'llama.cpp', '.pin'))) {
     throw new Error('vendor/llama.cpp is missing: run `npm run vendor` first');
   }
-  const missing = missingTools();
-  if (missing.length > 0) throw new Error(explainMissingTools(missing));
+  const missing = missingCompilers();
+  if (missing.length > 0) throw new Error(explainMissing(missing));
   const variant = variants[options.variant];
   // Configuring is quick and makes a changed option count. `cmake-js compile` would not, and it wipes the whole tree
   // after any compile error.

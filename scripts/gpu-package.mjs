@@ -28,7 +28,7 @@ const BACKENDS = {
   },
 };
 
-function manifest({ name, version, license, author, engines }, platform, backend) {
+function manifest({ name, version, license, author, repository, engines }, platform, backend) {
   const [os, cpu] = platform.split('-');
   return {
     name: `@${name}/${platform}-${backend}`,
@@ -36,6 +36,7 @@ function manifest({ name, version, license, author, engines }, platform, backend
     description: `${BACKENDS[backend].title} for ${name} on ${platform}`,
     license,
     author,
+    ...(repository ? { repository } : {}),
     engines,
     os: [os],
     cpu: [cpu],

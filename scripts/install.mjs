@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { explainMissingTools, missingTools } from './build-tools.mjs';
+import { explainMissing, missingCompilers } from './compilers.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const LATER = `\
@@ -28,10 +28,10 @@ function step(script) {
 function install() {
   if (process.env.BLLOSSOM_SKIP_BUILD === '1') return `BLLOSSOM_SKIP_BUILD=1: nothing is built\n${LATER}`;
   if (addonLoads()) return 'the addon is in place';
-  const missing = missingTools();
+  const missing = missingCompilers();
   if (missing.length > 0) {
     const lead = `no prebuilt addon fits ${process.platform}-${process.arch}, and`;
-    return `${lead} ${explainMissingTools(missing)}\n${LATER}`;
+    return `${lead} ${explainMissing(missing)}\n${LATER}`;
   }
   console.log('install: building the addon from source; this takes some minutes');
   const needsVendor = !existsSync(path.join(root, 'vendor', 'llama.cpp', '.pin')); // the package holds it, a clone does not

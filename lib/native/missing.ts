@@ -54,7 +54,7 @@ function absence(name: string, prebuilt: string[]): string {
 
 function buildAdvice(root: string, { platform }: Host): string {
   const command = 'Build it from source with "npx bllossom build"; this takes some minutes and needs';
-  const file = join(root, 'scripts', 'build-tools.json');
+  const file = join(root, 'scripts', 'compilers.json');
   if (!existsSync(file)) return `${command} CMake and a C++17 compiler`; // a bundler has taken the program out of its folder
   const { cmake, get } = JSON.parse(readFileSync(file, 'utf8')) as { cmake: string; get: Record<string, string> };
   return `${command} CMake ${cmake} or newer and a C++17 compiler (${get[platform] ?? get.other})`;

@@ -12,8 +12,8 @@ const cause = new Error('libgone.so.1: cannot open shared object file\nsecond li
 let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'missing-test-'));
-  put('scripts/build-tools.json');
-  cpSync('scripts/build-tools.json', join(root, 'scripts', 'build-tools.json'));
+  put('scripts/compilers.json');
+  cpSync('scripts/compilers.json', join(root, 'scripts', 'compilers.json'));
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-const tools = JSON.parse(readFileSync(new URL('build-tools.json', import.meta.url), 'utf8'));
+const tools = JSON.parse(readFileSync(new URL('compilers.json', import.meta.url), 'utf8'));
 
 function versionOf(program) {
   const { status, stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' });
@@ -20,7 +20,7 @@ function cmakeIsRecent() {
 }
 
 /** Names of the programs that are not found. Windows finds its compiler through cmake-js. */
-export function missingTools() {
+export function missingCompilers() {
   const missing = [];
   const compilers = [process.env.CXX, 'c++', 'g++', 'clang++'].filter(Boolean);
   if (!cmakeIsRecent()) missing.push(`cmake (${tools.cmake} or newer)`);
@@ -32,7 +32,7 @@ export function missingTools() {
 }
 
 /** A sentence in each language, and the command of this platform. @param {string[]} missing not empty */
-export function explainMissingTools(missing) {
+export function explainMissing(missing) {
   const list = missing.join(', ');
   return [
     `building the addon from source needs: ${list}.`,
