@@ -1,16 +1,22 @@
 #!/usr/bin/env node
 // Builds the addon (and with --tests the C++ tests) with cmake-js.
 //
-//   node scripts/build-native.mjs [--debug | --asan] [--tests] [--addon] [--cuda] [-D<NAME>=<value> ...]
+//   node scripts/build-native.mjs [--debug | --asan | --portable [--arch x64 | arm64]] [--tests] [--addon]
+//                                 [--cuda] [--vulkan] [--metal] [-D<NAME>=<value> ...]
 //
 // Release lies in build/, Debug in build-debug/, the sanitizer tree in build-asan/. The sanitizer tree holds only the
 // C++ tests unless --addon is given: an instrumented addon needs the sanitizer's runtime preloaded into Node.
+//
+// A build for this machine has its CPU backend built in. --portable builds what is published, in
+// build-portable/<platform>-<arch>/: a backend for every level of the CPU, each a library of its own. So does a build
+// for a GPU, since an addon that links to a driver loads only where that driver is.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkTools, cudaArchitectures, findNvcc } from './build-tools.mjs';
 import { explainMissing, missingCompilers } from './compilers.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -19,37 +25,81 @@ const variants = {
   release: { out: 'build', config: 'Release' },
   debug: { out: 'build-debug', config: 'Debug' },
   asan: { out: 'build-asan', config: 'RelWithDebInfo' },
+  portable: { out: 'build-portable', config: 'Release' },
 };
+const gpus = ['cuda', 'vulkan', 'metal'];
+const known = '--debug --asan --portable --arch x64|arm64 --tests --addon --cuda --vulkan --metal -DNAME=VALUE';
 
 function parse(args) {
   const options = {
     variant: 'release',
+    arch: process.arch,
     tests: false,
     addon: false,
-    cuda: process.env.BLLOSSOM_CUDA === '1',
+    gpus: process.env.BLLOSSOM_CUDA === '1' ? ['cuda'] : [],
     defines: [],
   };
-  for (const arg of args) {
-    if (arg === '--debug' || arg === '--asan') options.variant = arg.slice(2);
-    else if (arg === '--tests' || arg === '--addon' || arg === '--cuda') options[arg.slice(2)] = true;
-    else if (/^-D\w+=/.test(arg)) options.defines.push(arg.slice(2));
-    else throw new Error(`unknown option ${arg}; known: --debug --asan --tests --addon --cuda -DNAME=VALUE`);
+  const rest = [...args];
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+    const name = arg.slice(2);
+    if (['--debug', '--asan', '--portable'].includes(arg)) options.variant = name;
+    else if (arg === '--tests' || arg === '--addon') options[name] = true;
+    else if (arg === '--arch' && ['x64', 'arm64'].includes(rest[0])) options.arch = rest.shift();
+    else if (arg.startsWith('--') && gpus.includes(name)) options.gpus.push(name);
+    else if (/^-D\w+=/.test(arg)) options.defines.push(name);
+    else throw new Error(`unknown option ${arg}; known: ${known}`);
+  }
+  if (options.arch !== process.arch && options.variant !== 'portable') {
+    throw new Error(`--arch ${options.arch} is another machine's, and goes with --portable only`);
   }
   return options;
 }
 
 const onOff = (value) => (value ? 'ON' : 'OFF');
 
-function definitions({ variant, tests, addon, cuda, defines }) {
+/** CMake's file for compiling for another machine; none for this one. */
+function toolchain({ arch }) {
+  if (arch === process.arch) return [];
+  const file = path.join(root, 'scripts', 'toolchains', `${process.platform}-${arch}.cmake`);
+  if (!existsSync(file))
+    throw new Error(`there is no toolchain to compile for ${arch} on ${process.platform}: ${file}`);
+  return [`CMAKE_TOOLCHAIN_FILE=${file}`];
+}
+
+function definitions(options) {
+  const { variant, tests, addon, defines } = options;
   const asan = variant === 'asan';
+  const dynamic = variant === 'portable' || options.gpus.length > 0;
+  const forGpu = gpus.map((gpu) => `GGML_${gpu.toUpperCase()}=${onOff(options.gpus.includes(gpu))}`);
+  if (options.gpus.includes('cuda')) {
+    // before those of the caller, which win
+    forGpu.push(`CMAKE_CUDA_COMPILER=${findNvcc()}`, `CMAKE_CUDA_ARCHITECTURES=${cudaArchitectures()}`);
+  }
   return [
     `BLLOSSOM_TESTS=${onOff(tests || asan)}`,
     `BLLOSSOM_ADDON=${onOff(addon || !asan)}`,
     `BLLOSSOM_SANITIZE=${onOff(asan)}`,
-    `GGML_CUDA=${onOff(cuda)}`,
-    'GGML_NATIVE=ON',
+    `GGML_BACKEND_DL=${onOff(dynamic)}`,
+    `GGML_NATIVE=${onOff(!dynamic)}`,
+    ...forGpu,
+    ...toolchain(options),
     ...defines,
   ];
+}
+
+/** Folder and configuration of the tree. */
+function treeOf({ variant, arch }) {
+  const { out, config } = variants[variant];
+  return { out: variant === 'portable' ? path.join(out, `${process.platform}-${arch}`) : out, config };
+}
+
+/** The addon loads every backend that lies beside it: none may be left from a build with other options. */
+function removeBackends({ out, config }) {
+  const folder = path.join(root, out, config);
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    if (/^(lib)?ggml-.*\.(so|dll)$/.test(name)) rmSync(path.join(folder, name));
+  }
 }
 
 function cmakeJs(command, { out, config }, extra) {
@@ -89,15 +139,17 @@ function main() {
   }
   const missing = missingCompilers();
   if (missing.length > 0) throw new Error(explainMissing(missing));
-  const variant = variants[options.variant];
+  checkTools(options);
+  const tree = treeOf(options);
   // Configuring is quick and makes a changed option count. `cmake-js compile` would not, and it wipes the whole tree
   // after any compile error.
   cmakeJs(
     'configure',
-    variant,
+    tree,
     definitions(options).map((definition) => `--CD${definition}`),
   );
-  cmakeJs('build', variant, ['--parallel', String(os.availableParallelism())]);
+  removeBackends(tree);
+  cmakeJs('build', tree, ['--parallel', String(os.availableParallelism())]);
   if (options.variant === 'debug') placeDebugAddon();
 }
 

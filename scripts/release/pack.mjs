@@ -5,11 +5,12 @@
 //   node scripts/release/pack.mjs [--all-platforms]
 //
 // Without the option the addon of this machine's platform has to be in it; with it, those of all.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gapsIn, PLATFORMS } from './platforms.mjs';
+import { checkPrebuild } from '../prebuild/check.mjs';
+import { PLATFORMS } from './platforms.mjs';
 import { run } from './run.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -53,10 +54,19 @@ function prebuiltProblems(tarball, platforms) {
   const folder = mkdtempSync(path.join(tmpdir(), 'packed-'));
   try {
     run('tar', ['-xzf', tarball, '-C', folder]);
-    const prebuilds = path.join(folder, 'package', 'prebuilds');
-    return gapsIn(prebuilds, platforms);
+    return platforms.flatMap((platform) => prebuiltProblem(path.join(folder, 'package', 'prebuilds', platform)));
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function prebuiltProblem(folder) {
+  if (!existsSync(folder)) return [`there is no prebuilt addon for ${path.basename(folder)}`];
+  try {
+    checkPrebuild(folder, root);
+    return [];
+  } catch (error) {
+    return [error.message];
   }
 }
 

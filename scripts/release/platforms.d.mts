@@ -3,4 +3,3 @@ export const GPU_PACKAGES: string[];
 export const NODE_VERSIONS: number[];
 export const PACKAGE_MANAGERS: string[];
 export function libraryName(platform: string, backend: string): string;
-export function gapsIn(folder: string, platforms?: string[]): string[];

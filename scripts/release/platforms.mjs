@@ -1,7 +1,5 @@
 // What a release consists of. The workflow, the check before publishing, package.json and the documentation all have to
 // agree with these lists; tests compare them.
-import { existsSync, readdirSync } from 'node:fs';
-import path from 'node:path';
 
 /** Folders of prebuilds/. The backend for Apple's GPUs is part of the darwin ones. */
 export const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64', 'win32-x64'];
@@ -15,18 +13,4 @@ export const PACKAGE_MANAGERS = ['npm', 'pnpm', 'yarn'];
 /** File of a backend library. @param {string} platform "linux-x64" @param {string} backend "cuda" */
 export function libraryName(platform, backend) {
   return platform.startsWith('win32-') ? `ggml-${backend}.dll` : `libggml-${backend}.so`;
-}
-
-/** What the folder of prebuilt addons lacks, a sentence each. @param {string} folder @param {string[]} [platforms] */
-export function gapsIn(folder, platforms = PLATFORMS) {
-  return platforms.flatMap((platform) => {
-    const own = path.join(folder, platform);
-    const files = existsSync(own) ? readdirSync(own) : [];
-    const gaps = [];
-    if (!files.some((file) => file.endsWith('.node'))) gaps.push(`${platform}: no addon`);
-    // "cpu" as such is the one of a platform that has only one; otherwise it is the beginning of the names of several.
-    const cpu = libraryName(platform, 'cpu').replace(/\.\w+$/, '');
-    if (!files.some((file) => file.startsWith(cpu))) gaps.push(`${platform}: no backend library of the CPU`);
-    return gaps;
-  });
 }

@@ -47,7 +47,7 @@ const ALLOWED = [
   /^lib\/[\w/-]+\.c?ts$/,
   /^cpp\/(README\.md|[\w/-]+\.(h|cpp|txt))$/,
   /^docs\/[\w./-]+\.md$/,
-  /^scripts\/(install|vendor|build-native|compilers)\.(mjs|json)$/,
+  /^scripts\/(install|vendor|build-native|build-tools|compilers)\.(mjs|json)$/,
   /^models\/(registry\.yaml|demo\.gguf|demo\.png)$/,
   /^vendor\/(README\.md|pin\.json)$/,
   /^vendor\/llama\.cpp\//,
