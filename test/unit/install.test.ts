@@ -30,7 +30,7 @@ function put(file: string, text: string) {
 
 beforeEach(() => {
   project = mkdtempSync(path.join(tmpdir(), 'install-test-'));
-  for (const script of ['install.mjs', 'build-native.mjs', 'compilers.mjs', 'compilers.json']) {
+  for (const script of ['install.mjs', 'build-native.mjs', 'build-tools.mjs', 'compilers.mjs', 'compilers.json']) {
     cpSync(path.join('scripts', script), path.join(project, 'scripts', script));
   }
 });
