@@ -3,11 +3,11 @@
  * compared with its version, loaded. One that cannot be used leaves everything else as it is, and says why.
  */
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { BackendError, toBllossomError } from '../errors.js';
-import type { NativeBinding } from './binding.js';
+import { toBllossomError } from '../errors.js';
+import type { NativeBinding, NativeSystemInfo } from './binding.js';
 
 /** The better first: where it serves the GPUs, another one would show them a second time. */
 const BACKENDS = ['cuda', 'vulkan'] as const;
@@ -28,6 +28,15 @@ const REMEDIES: [RegExp, string][] = [
   [/libvulkan|vulkan-1\.dll/, 'the Vulkan loader is missing; install it with the driver of the GPU'],
 ];
 
+/** A package that is there. */
+interface Found {
+  name: string;
+  /** "" where its package.json says none, or cannot be read. */
+  version: string;
+  /** Its folder of libraries. */
+  libraries: string;
+}
+
 /**
  * Only what is installed with this package counts: a folder that a program happens to be started in must not bring
  * native code.
@@ -35,17 +44,13 @@ const REMEDIES: [RegExp, string][] = [
  * @param root folder of this package
  */
 export function loadGpuPackages(binding: Pick<NativeBinding, 'loadBackends'>, root: string): GpuPackage[] {
+  const require = createRequire(join(root, 'package.json'));
   const packages: GpuPackage[] = [];
   for (const backend of BACKENDS) {
-    const name = gpuPackageName(backend);
-    const manifest = findManifest(name, root);
-    if (manifest === undefined) continue;
-    const version = versionOf(manifest);
-    try {
-      packages.push({ name, version, backends: load(name, manifest, binding, root, packages), problem: null });
-    } catch (error) {
-      packages.push({ name, version, backends: [], problem: explain(toBllossomError(error).message) });
-    }
+    const found = find(gpuPackageName(backend), require);
+    if (found === undefined) continue;
+    const misfit = findMisfit(found, versionOf(join(root, 'package.json')), packages);
+    packages.push(misfit === null ? load(found, binding) : unused(found, misfit));
   }
   return packages;
 }
@@ -54,42 +59,58 @@ export function gpuPackageName(backend: (typeof BACKENDS)[number]): string {
   return `@node-bllossom/${process.platform}-${process.arch}-${backend}`;
 }
 
-/** Its package.json; undefined where it is not installed, null where Node cannot make sense of the file. */
-function findManifest(name: string, root: string): string | null | undefined {
+/** What the driver of NVIDIA leaves where it is installed. */
+const NVIDIA_DRIVER: Partial<Record<NodeJS.Platform, string>> = {
+  linux: '/proc/driver/nvidia/version',
+  win32: 'C:\\Windows\\System32\\nvcuda.dll',
+};
+
+/** The package that this machine would profit from: it has an NVIDIA GPU, and nothing here computes on it. */
+export function suggestGpuPackage(
+  { devices }: Pick<NativeSystemInfo, 'devices'>,
+  installed: readonly GpuPackage[],
+  driver: string | undefined = NVIDIA_DRIVER[process.platform],
+): string | null {
+  const isServed = installed.length > 0 || devices.some(({ type }) => type === 'gpu');
+  return !isServed && driver !== undefined && existsSync(driver) ? gpuPackageName('cuda') : null;
+}
+
+function find(name: string, require: NodeJS.Require): Found | undefined {
   try {
-    return createRequire(join(root, 'package.json')).resolve(`${name}/package.json`);
+    const manifest = require.resolve(`${name}/package.json`);
+    return { name, version: versionOf(manifest), libraries: join(dirname(manifest), 'lib') };
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' ? undefined : null;
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return undefined;
+    return { name, version: '', libraries: '' }; // Node refuses a package.json that is no JSON object
   }
 }
 
-/** @throws BackendError with the reason why it is not used */
-function load(
-  name: string,
-  manifest: string | null,
-  binding: Pick<NativeBinding, 'loadBackends'>,
-  root: string,
-  before: readonly GpuPackage[],
-): string[] {
-  const [version, own] = [versionOf(manifest), versionOf(join(root, 'package.json'))];
-  if (manifest === null || version !== own) {
-    throw new BackendError(
-      `version ${version || 'unknown'} does not go with node-bllossom ${own}; run "npm install ${name}@${own}"`,
-    );
+/** Why it is not tried. */
+function findMisfit({ name, version }: Found, own: string, before: readonly GpuPackage[]): string | null {
+  if (version !== own) {
+    const told = version || 'unknown';
+    return `version ${told} does not go with node-bllossom ${own}; run "npm install ${name}@${own}"`;
   }
   const serving = before.find(({ problem }) => problem === null);
-  if (serving) throw new BackendError(`${serving.name} serves the GPUs already`);
-  return binding.loadBackends(join(dirname(manifest), 'lib'));
+  return serving ? `${serving.name} serves the GPUs already` : null;
 }
 
-/** "" where the file says none. */
-function versionOf(manifest: string | null): string {
-  if (manifest === null) return '';
+function load(found: Found, binding: Pick<NativeBinding, 'loadBackends'>): GpuPackage {
+  const { name, version, libraries } = found;
+  try {
+    return { name, version, backends: binding.loadBackends(libraries), problem: null };
+  } catch (error) {
+    const { message } = toBllossomError(error);
+    const remedy = REMEDIES.find(([pattern]) => pattern.test(message))?.[1];
+    return unused(found, remedy === undefined ? message : `${message}: ${remedy}`);
+  }
+}
+
+function unused({ name, version }: Found, problem: string): GpuPackage {
+  return { name, version, backends: [], problem };
+}
+
+function versionOf(manifest: string): string {
   const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version?: unknown };
   return typeof version === 'string' ? version : '';
-}
-
-function explain(message: string): string {
-  const remedy = REMEDIES.find(([pattern]) => pattern.test(message))?.[1];
-  return remedy === undefined ? message : `${message}: ${remedy}`;
 }

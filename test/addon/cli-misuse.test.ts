@@ -106,6 +106,7 @@ describe('bad input gives one clear line, a failing exit code and no stack trace
     ['an unknown part of config', () => ['config', 'burn'], /too many arguments|unknown command/],
     ['a configuration over another', () => ['config', 'init', 'bad.yaml'], /bad\.yaml exists already/],
     ['facts of no model', () => ['info', ...NONE], /none\.gguf/],
+    ['a definition without a value', () => ['build', '-D', 'GGML_NATIVE'], /-D.*Expected NAME=VALUE/],
     ['nothing to load', () => ['info', '--load'], /not in the cache/],
   ];
   it.each(cases)('%s', async (_, args, message) => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BackendError } from '../../lib/errors.js';
-import { gpuPackageName, loadGpuPackages } from '../../lib/native/gpu-packages.js';
+import { type GpuPackage, gpuPackageName, loadGpuPackages, suggestGpuPackage } from '../../lib/native/gpu-packages.js';
 
 // Which packages are found and taken. That a library really loads is for the tests of the addon.
 
@@ -101,5 +101,21 @@ describe('GPU packages', () => {
       process.chdir(before);
       rmSync(elsewhere, { recursive: true });
     }
+  });
+});
+
+describe('the suggestion of a package', () => {
+  const device = (type: 'cpu' | 'gpu') => ({ ...{ name: 'X', description: '', memoryFree: 0, memoryTotal: 0 }, type });
+  const suggest = (devices: ('cpu' | 'gpu')[], installed: GpuPackage[] = [], driver: string | undefined = root) =>
+    suggestGpuPackage({ devices: devices.map(device) }, installed, driver);
+
+  it('is made where the driver of NVIDIA is and nothing uses it', () => {
+    expect(suggest(['cpu'])).toBe(CUDA);
+  });
+
+  it('is not made without the driver, beside a GPU that is used, or for a package that is there', () => {
+    expect(suggest(['cpu'], [], join(root, 'no-driver'))).toBeNull();
+    expect(suggest(['cpu', 'gpu'])).toBeNull();
+    expect(suggest(['cpu'], [{ name: CUDA, version: '1', backends: [], problem: 'no cuBLAS' }])).toBeNull();
   });
 });

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { ModelInfo, SystemInfo } from '../../index.js';
 import { type GgufReport, inspectGguf } from '../../inspect.js';
 import { locateModel } from '../../model-path.js';
-import type { GpuPackage } from '../../native/gpu-packages.js';
+import { type GpuPackage, suggestGpuPackage } from '../../native/gpu-packages.js';
 import { loadNativeAndPackages } from '../../native/load.js';
 import { table } from '../columns.js';
 import { withLoadedModel } from '../loading.js';
@@ -92,16 +92,20 @@ function describe({ version, node, platform, cpu, memory, native, gpuPackages, f
       message('infoDevices'),
       `${device.name} (${device.type}): ${device.description}, ${free(device.memoryFree, device.memoryTotal)}`,
     ]),
-    ...gpuPackages.map((found): [string, string] => [message('infoGpuPackage'), describePackage(found)]),
+    ...describePackages(native, gpuPackages).map((text): [string, string] => [message('infoGpuPackage'), text]),
     [message('infoModel'), file === null ? message('infoNoModel') : describeFile(file)],
     ...(model ? describeModel(model) : []),
   ];
   return table(rows);
 }
 
-function describePackage({ name, version, problem }: GpuPackage): string {
-  if (problem === null) return message('infoGpuPackageUsed', { name, version });
-  return message('infoGpuPackageUnused', { name, version, problem });
+function describePackages(native: SystemInfo, installed: GpuPackage[]): string[] {
+  const suggested = suggestGpuPackage(native, installed);
+  if (suggested !== null) return [message('infoGpuPackageSuggested', { name: suggested, version: VERSION })];
+  return installed.map(({ name, version, problem }) => {
+    if (problem === null) return message('infoGpuPackageUsed', { name, version });
+    return message('infoGpuPackageUnused', { name, version, problem });
+  });
 }
 
 function describeFile({ path, architecture, name, fileBytes, parameters }: NonNullable<Info['file']>): string {

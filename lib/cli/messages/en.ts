@@ -156,6 +156,7 @@ export const EN = {
   infoNoModel: 'none set: --model, BLLOSSOM_MODEL or model.path in the configuration',
   infoGpuPackage: 'GPU package',
   infoGpuPackageUsed: '{name} {version}: in use',
+  infoGpuPackageSuggested: 'none, but there is an NVIDIA GPU: npm install {name}@{version}',
   infoGpuPackageUnused: '{name} {version}: not used. {problem}',
   infoCpu: 'processor',
   infoCpuValue: '{name}, {count} threads',

@@ -158,6 +158,7 @@ export const KO: Record<MessageKey, string> = {
   infoNoModel: '정해지지 않음: --model, BLLOSSOM_MODEL 또는 설정의 model.path',
   infoGpuPackage: 'GPU 패키지',
   infoGpuPackageUsed: '{name} {version}: 사용 중',
+  infoGpuPackageSuggested: '없음. NVIDIA GPU가 있습니다: npm install {name}@{version}',
   infoGpuPackageUnused: '{name} {version}: 사용하지 않음. {problem}',
   infoCpu: '프로세서',
   infoCpuValue: '{name}, 스레드 {count}개',
