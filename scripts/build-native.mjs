@@ -17,6 +17,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkTools, cudaArchitectures, findNvcc } from './build-tools.mjs';
+import { explainMissing, missingCompilers } from './compilers.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -136,6 +137,8 @@ function main() {
   if (!existsSync(path.join(root, 'vendor', 'llama.cpp', '.pin'))) {
     throw new Error('vendor/llama.cpp is missing: run `npm run vendor` first');
   }
+  const missing = missingCompilers();
+  if (missing.length > 0) throw new Error(explainMissing(missing));
   checkTools(options);
   const tree = treeOf(options);
   // Configuring is quick and makes a changed option count. `cmake-js compile` would not, and it wipes the whole tree

@@ -3,6 +3,7 @@
 import { type Argument, Command, type Help } from 'commander';
 import { columnsOf } from './columns.js';
 import { registerBatch } from './commands/batch.js';
+import { registerBuild } from './commands/build.js';
 import { registerConfig } from './commands/config.js';
 import { registerConvert } from './commands/convert.js';
 import { registerDocument } from './commands/document.js';
@@ -62,6 +63,7 @@ export function createProgram(): Command {
   registerVerify(program);
   registerConfig(program);
   registerInfo(program);
+  registerBuild(program);
   inherit(program);
   return program;
 }

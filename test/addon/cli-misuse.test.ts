@@ -26,7 +26,7 @@ const imatrix = (text: string, ...more: string[]) => ['imatrix', model, '--text'
 describe('bad input gives one clear line, a failing exit code and no stack trace', () => {
   const cases: [string, () => string[], RegExp][] = [
     ['no such model', () => ['text', 'x', ...NONE], /none\.gguf/],
-    ['no model at all', () => ['text', 'x'], /not in the cache.*bllossom convert/],
+    ['a model that was not pulled', () => ['text', 'x', '--model', 'aica-5b'], /not in the cache.*bllossom convert/],
     ['a model that is not GGUF', () => ['text', 'x', '--model', CLI], /GGUF/i],
     ['a model of another architecture', () => ['text', 'x', '--model', VOCABULARY], /llama/],
     ['an empty prompt', () => ['text', '', ...NONE], /prompt is empty/],
@@ -106,6 +106,7 @@ describe('bad input gives one clear line, a failing exit code and no stack trace
     ['an unknown part of config', () => ['config', 'burn'], /too many arguments|unknown command/],
     ['a configuration over another', () => ['config', 'init', 'bad.yaml'], /bad\.yaml exists already/],
     ['facts of no model', () => ['info', ...NONE], /none\.gguf/],
+    ['a definition without a value', () => ['build', '-D', 'GGML_NATIVE'], /-D.*Expected NAME=VALUE/],
     ['nothing to load', () => ['info', '--load'], /not in the cache/],
   ];
   it.each(cases)('%s', async (_, args, message) => {

@@ -1,8 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { VERSION } from '../../lib/cli/version.js';
+import { gpuPackageName } from '../../lib/native/gpu-packages.js';
+import { libraryName } from '../../scripts/release/platforms.mjs';
 import { ROOT, temporaryFolder, tinyImages, tinyModel } from '../support/model.js';
 
 interface Packed {
@@ -19,7 +22,7 @@ let packed: Packed;
 /**
  * A project that has the packed tarball installed. Two things differ from `npm install`, so that this needs neither the
  * network nor minutes: the dependencies are links to those of this repository, and the addon is the one that was built
- * here, put where the install script would have left it.
+ * here, put where the prebuilt one lies. No script runs.
  */
 beforeAll(() => {
   mkdirSync(installed, { recursive: true });
@@ -32,8 +35,8 @@ beforeAll(() => {
   for (const name of readdirSync(join(ROOT, 'node_modules'))) {
     if (!name.startsWith('.')) symlinkSync(join(ROOT, 'node_modules', name), join(project, 'node_modules', name));
   }
-  const addon = join('build', 'Release', 'bllossom.node');
-  cpSync(join(ROOT, addon), join(installed, addon), { recursive: true });
+  const prebuilt = join(installed, 'prebuilds', `${process.platform}-${process.arch}`);
+  cpSync(join(ROOT, 'build', 'Release'), prebuilt, { recursive: true });
   writeFileSync(join(project, 'package.json'), '{ "name": "consumer", "private": true }\n');
 });
 
@@ -44,15 +47,18 @@ const ALLOWED = [
   /^lib\/[\w/-]+\.c?ts$/,
   /^cpp\/(README\.md|[\w/-]+\.(h|cpp|txt))$/,
   /^docs\/[\w./-]+\.md$/,
-  /^scripts\/(install|vendor|build-native|build-tools)\.mjs$/,
-  /^models\/registry\.yaml$/,
+  /^scripts\/(install|vendor|build-native|build-tools|compilers)\.(mjs|json)$/,
+  /^models\/(registry\.yaml|demo\.gguf|demo\.png)$/,
   /^vendor\/(README\.md|pin\.json)$/,
   /^vendor\/llama\.cpp\//,
 ];
 
+/** Only where they were made: `npm run release:check` looks into them. */
+const PREBUILT = /^prebuilds\//;
+
 describe('the tarball', () => {
   it('holds what it must and nothing else', () => {
-    const files = packed.files.map(({ path }) => path);
+    const files = packed.files.map(({ path }) => path).filter((file) => !PREBUILT.test(file));
     expect(files.filter((file) => !ALLOWED.some((pattern) => pattern.test(file)))).toEqual([]);
     for (const pattern of ALLOWED)
       expect(
@@ -64,13 +70,14 @@ describe('the tarball', () => {
     console.log(`${files.length} files, ${size} bytes packed, ${unpackedSize} unpacked`);
   });
 
-  it('holds no binary', () => {
-    const binaries = packed.files.filter(({ path }) => readFileSync(join(installed, path)).includes(0));
-    expect(binaries).toEqual([]);
+  it('holds no binary but the demo', () => {
+    const others = packed.files.map(({ path }) => path).filter((file) => !PREBUILT.test(file));
+    const binaries = others.filter((file) => readFileSync(join(installed, file)).includes(0));
+    expect(binaries.sort()).toEqual(['models/demo.gguf', 'models/demo.png']);
   });
 
   it('names no folder of the machine that packed it', () => {
-    const own = packed.files.filter(({ path }) => !path.startsWith('vendor/llama.cpp/'));
+    const own = packed.files.filter(({ path }) => !path.startsWith('vendor/llama.cpp/') && !PREBUILT.test(path));
     const telling = own.filter(({ path }) => readFileSync(join(installed, path), 'utf8').includes(ROOT));
     expect(telling).toEqual([]);
   });
@@ -124,7 +131,73 @@ describe('a program of the project', () => {
   it('has the command line', () => {
     const main = join(installed, 'dist', 'cli', 'main.js');
     const version = execFileSync(process.execPath, [main, '--version'], { cwd: project, encoding: 'utf8' }).trim();
-    expect(version).toBe((JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version);
+    expect(version).toBe(VERSION);
+  });
+});
+
+/** Runs the installed command line in the project, where nothing names a model. */
+function bllossom(args: string[], env: NodeJS.ProcessEnv = {}) {
+  const main = join(installed, 'dist', 'cli', 'main.js');
+  const clean = { PATH: process.env.PATH, HOME: project, LANG: 'C.UTF-8', ...env };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+    ...{ cwd: project, env: clean, encoding: 'utf8' },
+  });
+  return { status, stdout, stderr };
+}
+
+describe('the first command', () => {
+  const ask = ['vision', join(installed, 'models', 'demo.png'), '--max-tokens', '4', '--temperature', '0'];
+
+  it('is answered by the demo model, and says so', () => {
+    const first = bllossom(ask);
+    expect(first).toMatchObject({ status: 0, stderr: expect.stringMatching(/^bllossom: no model is named[^\n]+\n$/) });
+    const demo = join(installed, 'models', 'demo.gguf');
+    expect(bllossom([...ask, '--model', demo])).toEqual({ status: 0, stdout: first.stdout, stderr: '' });
+    expect(bllossom(ask, { LANG: 'ko_KR.UTF-8' }).stderr).toMatch(/^bllossom: 지정된 모델이 없어/);
+  });
+
+  it('is not, where a configuration asks for another model', () => {
+    const config = join(project, 'other.yaml');
+    writeFileSync(config, 'hardware:\n  threads: 1\n');
+    const offline = { HF_HUB_OFFLINE: '1' };
+    const refused = { status: 1, stdout: '', stderr: expect.stringMatching(/error: .*not in the cache/) };
+    expect(bllossom([...ask, '--config', config], offline)).toEqual(refused);
+    expect(bllossom([...ask, '--model', 'aica-5b'], offline)).toEqual(refused);
+  });
+});
+
+describe('bllossom build', () => {
+  it('has the sources, and names what is missing before anything is compiled', () => {
+    const { status, stderr } = bllossom(['build'], { PATH: '' });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/needs: cmake \(3\.21 or newer\), a C\+\+17 compiler .*\n.*다음이 없습니다/);
+  });
+});
+
+describe('a GPU package that cannot be used', () => {
+  const name = gpuPackageName('cuda');
+  const folder = join(project, 'node_modules', name);
+
+  /** Its library is a text: no loader takes it. */
+  function put(version: string): void {
+    mkdirSync(join(folder, 'lib'), { recursive: true });
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name, version }));
+    writeFileSync(join(folder, 'lib', libraryName(`${process.platform}-${process.arch}`, 'cuda')), 'no library');
+  }
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it.each([
+    ['0.0.1', /version 0\.0\.1 does not go with node-bllossom .*npm install/],
+    [VERSION, /ggml-cuda/],
+  ])('in version %s leaves the CPU, and says why', (version, why) => {
+    put(version);
+    const info = bllossom(['info', '--json']);
+    expect(info.status).toBe(0);
+    const { gpuPackages, native } = JSON.parse(info.stdout);
+    expect(gpuPackages).toEqual([{ name, version, backends: [], problem: expect.stringMatching(why) }]);
+    expect(native.devices.map(({ type }: { type: string }) => type)).toEqual(['cpu']);
+    expect(info.stderr).toContain(`[ERR_BACKEND] Warning: ${name} is not used: ${gpuPackages[0].problem}`);
+    expect(bllossom(['info']).stdout).toContain(`${name} ${version}: not used. ${gpuPackages[0].problem}`);
   });
 });
 

@@ -35,8 +35,9 @@ describe('the addon', () => {
   });
 
   it('explains a load that fails', () => {
-    expect(() => loadNative(temporaryFolder())).toThrow(errors.NativeMissingError);
-    expect(() => loadNative(temporaryFolder())).toThrow(/could not be loaded on .* Node .*missing.*npm run build/);
+    const load = () => loadNative(temporaryFolder());
+    expect(load).toThrow(errors.NativeMissingError);
+    expect(load).toThrow(/could not be loaded on .* Node .*none was built.*npx bllossom build/);
   });
 });
 

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { type BatchItem, generationBatch } from '../../batch.js';
 import { batchWidth } from '../../chat.js';
 import { CancelledError, type GenerationResult, TextGenerator } from '../../index.js';
+import { orDemoModel } from '../demo-model.js';
 import { errorToJson, printError, UsageError } from '../failures.js';
 import { checkWritable, writeWhole } from '../files.js';
 import { type Loaded, withLoadedModel } from '../loading.js';
@@ -51,7 +52,7 @@ async function compute(file: string, options: BatchOptions, signal: AbortSignal)
     ...task,
     sampling: { ...sampling, ...task.sampling },
   }));
-  await withLoadedModel(config, { signal, quiet: options.json }, async (loaded) => {
+  await withLoadedModel(await orDemoModel(config, options), { signal, quiet: options.json }, async (loaded) => {
     const begin = performance.now();
     const bar = countBar(message('answering'), tasks.length, !options.json);
     const save = (items: readonly Item[]) => writeResults(options.output, tasks, items);

@@ -9,6 +9,7 @@ import {
   VisionGenerator,
 } from '../../index.js';
 import { LANGUAGES } from '../../vision-tasks.js';
+import { orDemoModel } from '../demo-model.js';
 import { type DocumentInput, readInputs } from '../document-inputs.js';
 import { documentToJson, partialResult, readEarlier } from '../document-results.js';
 import { errorToJson, printError, UsageError } from '../failures.js';
@@ -73,7 +74,7 @@ async function read(inputs: string[], options: DocumentCommandOptions, signal: A
   const earlier = options.resume === undefined ? undefined : await readEarlier(options.resume);
 
   try {
-    await withLoadedModel(config, { signal, quiet: options.json }, async (loaded) => {
+    await withLoadedModel(await orDemoModel(config, options), { signal, quiet: options.json }, async (loaded) => {
       for (const document of documents) await readOne(document, loaded);
     });
   } finally {

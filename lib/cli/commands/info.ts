@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import type { ModelInfo, SystemInfo } from '../../index.js';
 import { type GgufReport, inspectGguf } from '../../inspect.js';
 import { locateModel } from '../../model-path.js';
-import { loadNative } from '../../native/load.js';
+import { type GpuPackage, suggestGpuPackage } from '../../native/gpu-packages.js';
+import { loadNativeAndPackages } from '../../native/load.js';
 import { table } from '../columns.js';
 import { withLoadedModel } from '../loading.js';
 import { message } from '../messages.js';
@@ -25,6 +26,8 @@ interface Info {
   /** Bytes. */
   memory: { free: number; total: number };
   native: SystemInfo;
+  /** Those that are installed. */
+  gpuPackages: GpuPackage[];
   /** Null where none is set. */
   file: Omit<GgufReport, 'metadata' | 'arrayLengths' | 'tensors'> | null;
   /** Only with --load. */
@@ -54,13 +57,15 @@ async function collect(options: InfoOptions, signal: AbortSignal): Promise<Info>
     return null;
   });
   const [{ model: name = '' } = {}, { length: threads }] = [cpus()[0], cpus()];
+  const { binding, gpuPackages } = loadNativeAndPackages();
   const facts: Info = {
     version: VERSION,
     node: process.versions.node,
     platform: `${process.platform} ${process.arch}`,
     cpu: { name: name.trim(), threads },
     memory: { free: freemem(), total: totalmem() },
-    native: loadNative().systemInfo(),
+    native: binding.systemInfo(),
+    gpuPackages,
     file: files === null ? null : await summarize(files.path),
   };
   if (!options.load) return facts;
@@ -75,7 +80,7 @@ async function summarize(path: string): Promise<Info['file']> {
   return summary;
 }
 
-function describe({ version, node, platform, cpu, memory, native, file, model }: Info): string[] {
+function describe({ version, node, platform, cpu, memory, native, gpuPackages, file, model }: Info): string[] {
   const rows: [string, string][] = [
     ['bllossom', version],
     ['llama.cpp', `${native.llamaVersion}, ggml ${native.ggmlVersion}`],
@@ -87,10 +92,20 @@ function describe({ version, node, platform, cpu, memory, native, file, model }:
       message('infoDevices'),
       `${device.name} (${device.type}): ${device.description}, ${free(device.memoryFree, device.memoryTotal)}`,
     ]),
+    ...describePackages(native, gpuPackages).map((text): [string, string] => [message('infoGpuPackage'), text]),
     [message('infoModel'), file === null ? message('infoNoModel') : describeFile(file)],
     ...(model ? describeModel(model) : []),
   ];
   return table(rows);
+}
+
+function describePackages(native: SystemInfo, installed: GpuPackage[]): string[] {
+  const suggested = suggestGpuPackage(native, installed);
+  if (suggested !== null) return [message('infoGpuPackageSuggested', { name: suggested, version: VERSION })];
+  return installed.map(({ name, version, problem }) => {
+    if (problem === null) return message('infoGpuPackageUsed', { name, version });
+    return message('infoGpuPackageUnused', { name, version, problem });
+  });
 }
 
 function describeFile({ path, architecture, name, fileBytes, parameters }: NonNullable<Info['file']>): string {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type GenerateOptions, TextGenerator } from '../../index.js';
 import { interact } from '../chat/interact.js';
+import { orDemoModel } from '../demo-model.js';
 import { UsageError } from '../failures.js';
 import { load, withLoadedModel } from '../loading.js';
 import { message } from '../messages.js';
@@ -39,7 +40,9 @@ async function chat(prompt: string | undefined, options: TextOptions): Promise<v
   if (options.output !== undefined) throw new UsageError('outputInteractive');
   const config = configure(options);
   const generating = { ...samplingOf(options), ...(await formatOf(options)) };
-  const { manager } = await untilStopped((signal) => load(config, { signal, quiet: options.json }));
+  const { manager } = await untilStopped(async (signal) =>
+    load(await orDemoModel(config, options), { signal, quiet: options.json }),
+  );
   try {
     await interact({ manager, config, generating, options, prompt });
   } finally {
@@ -52,9 +55,13 @@ async function answer(argument: string | undefined, options: TextOptions, signal
   const generating: GenerateOptions = { ...samplingOf(options), ...(await formatOf(options)), signal };
   const output = await Output.open(options.output, signal);
   const prompt = await readPrompt(argument, signal);
-  await withLoadedModel(config, { signal, quiet: options.json }, async ({ manager, loadTime }) => {
-    await writeAnswer(new TextGenerator(manager).generate(prompt, generating), output, options, { loadTime });
-  });
+  await withLoadedModel(
+    await orDemoModel(config, options),
+    { signal, quiet: options.json },
+    async ({ manager, loadTime }) => {
+      await writeAnswer(new TextGenerator(manager).generate(prompt, generating), output, options, { loadTime });
+    },
+  );
   await output.finish();
 }
 

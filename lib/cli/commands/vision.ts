@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { ImageSource, Language, VisionOptions } from '../../index.js';
 import { LANGUAGES } from '../../vision-tasks.js';
+import { orDemoModel } from '../demo-model.js';
 import { errorToJson, printError, UsageError } from '../failures.js';
 import { checkedImage, namesImage } from '../images.js';
 import { type Loaded, withLoadedModel } from '../loading.js';
@@ -50,7 +51,7 @@ async function answer(inputs: string[], options: VisionCommandOptions, signal: A
   for (const name of images) sources.push({ name, image: await checkedImage(name, config, signal) });
 
   try {
-    await withLoadedModel(config, { signal, quiet: options.json }, async (loaded) => {
+    await withLoadedModel(await orDemoModel(config, options), { signal, quiet: options.json }, async (loaded) => {
       const [only] = sources;
       if (sources.length === 1 && only) await answerOne(only, loaded);
       else for (const source of sources) await answerOneOfMany(source, loaded);

@@ -19,6 +19,8 @@ export const EN = {
 
   // options of several commands
   model: 'GGUF file, ollama:<name>, or alias or hub id of a model (default: the model of the configuration)',
+  demoModel:
+    'no model is named, so the demo model answers: it is tiny and knows next to nothing. A real one: bllossom pull aica-5b',
   projector: 'projector file, where --model is the text model of a model in two files',
   config: 'YAML configuration (default: config.yaml if there is one)',
   device: 'auto, cpu, cuda or the name of a device',
@@ -152,6 +154,10 @@ export const EN = {
   infoFeatures: 'CPU features',
   infoModel: 'model',
   infoNoModel: 'none set: --model, BLLOSSOM_MODEL or model.path in the configuration',
+  infoGpuPackage: 'GPU package',
+  infoGpuPackageUsed: '{name} {version}: in use',
+  infoGpuPackageSuggested: 'none, but there is an NVIDIA GPU: npm install {name}@{version}',
+  infoGpuPackageUnused: '{name} {version}: not used. {problem}',
   infoCpu: 'processor',
   infoCpuValue: '{name}, {count} threads',
   infoParameters: '{count} parameters',
@@ -163,6 +169,15 @@ export const EN = {
   infoImagesValue: 'up to {tiles} tiles of {size} × {size} pixels',
   infoLoaded: 'takes',
   infoLoadedValue: '{ram} GB of memory, {vram} GB on GPUs',
+
+  // build
+  build: 'build the addon from source, in the folder of this package',
+  buildCuda: 'with the backend for NVIDIA GPUs; needs the CUDA toolkit',
+  buildVulkan: 'with the backend for Vulkan; needs its headers and glslc',
+  buildMetal: 'with the backend for the GPUs of Apple; needs Xcode',
+  buildDefine: 'option of CMake; may be given several times',
+  buildDefinition: 'Expected NAME=VALUE.',
+  buildDone: 'The addon is in {folder}, and goes before a prebuilt one',
 
   // convert
   convert: 'convert a Hugging Face Mllama checkpoint, or a model of Ollama, to one GGUF file',

@@ -18,6 +18,7 @@ export const KO_ERRORS: Record<ErrorCode, string> = {
   ERR_CANCELLED: '취소되었습니다',
   ERR_CLOSED: '엔진이 닫혔습니다',
   ERR_NOT_LOADED: '불러온 모델이 없습니다',
-  ERR_NATIVE_MISSING: '네이티브 애드온을 불러올 수 없습니다',
+  ERR_NATIVE_MISSING:
+    '네이티브 애드온을 불러올 수 없습니다. CMake와 C++17 컴파일러를 설치한 뒤 "npx bllossom build"로 빌드할 수 있습니다',
   ERR_INTERNAL: '내부 오류입니다',
 };

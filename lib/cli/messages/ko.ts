@@ -21,6 +21,8 @@ export const KO: Record<MessageKey, string> = {
 
   // options of several commands
   model: 'GGUF 파일, ollama:<이름>, 또는 허브 모델의 별칭이나 이름 (기본값: 설정에 적힌 모델)',
+  demoModel:
+    '지정된 모델이 없어 데모 모델이 답합니다. 아주 작아서 아는 것이 거의 없습니다. 실제 모델: bllossom pull aica-5b',
   projector: '프로젝터 파일(--model이 두 파일로 나뉜 모델의 텍스트 모델일 때)',
   config: 'YAML 설정 파일 (기본값: config.yaml이 있으면 그것)',
   device: 'auto, cpu, cuda 또는 장치 이름',
@@ -154,6 +156,10 @@ export const KO: Record<MessageKey, string> = {
   infoFeatures: 'CPU 기능',
   infoModel: '모델',
   infoNoModel: '정해지지 않음: --model, BLLOSSOM_MODEL 또는 설정의 model.path',
+  infoGpuPackage: 'GPU 패키지',
+  infoGpuPackageUsed: '{name} {version}: 사용 중',
+  infoGpuPackageSuggested: '없음. NVIDIA GPU가 있습니다: npm install {name}@{version}',
+  infoGpuPackageUnused: '{name} {version}: 사용하지 않음. {problem}',
   infoCpu: '프로세서',
   infoCpuValue: '{name}, 스레드 {count}개',
   infoParameters: '파라미터 {count}개',
@@ -165,6 +171,15 @@ export const KO: Record<MessageKey, string> = {
   infoImagesValue: '{size} × {size} 픽셀 타일 최대 {tiles}개',
   infoLoaded: '사용량',
   infoLoadedValue: '메모리 {ram} GB, GPU {vram} GB',
+
+  // build
+  build: '이 패키지의 폴더에서 애드온을 소스로 빌드합니다',
+  buildCuda: 'NVIDIA GPU용 백엔드를 함께 빌드합니다. CUDA 툴킷이 필요합니다',
+  buildVulkan: 'Vulkan용 백엔드를 함께 빌드합니다. 헤더와 glslc가 필요합니다',
+  buildMetal: 'Apple GPU용 백엔드를 함께 빌드합니다. Xcode가 필요합니다',
+  buildDefine: 'CMake 옵션. 여러 번 줄 수 있습니다',
+  buildDefinition: 'NAME=VALUE 꼴이어야 합니다.',
+  buildDone: '애드온은 {folder}에 있으며, 미리 빌드된 것보다 먼저 쓰입니다',
 
   // convert
   convert: 'Hugging Face Mllama 체크포인트나 Ollama 모델을 GGUF 파일 하나로 변환합니다',
