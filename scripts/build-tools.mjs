@@ -24,6 +24,20 @@ function findProgram(name, also = []) {
 const firstExisting = (folders, name) =>
   folders.map((folder) => path.join(folder, name)).find((file) => existsSync(file));
 
+const compiler = process.env.CXX || 'c++';
+
+/** Whether the compiler finds a header by itself, in the folders of the system and of CPATH. */
+function compilerFinds(header) {
+  const input = `#if !__has_include(<${header}>)\n#error not there\n#endif\n`;
+  return spawnSync(compiler, ['-x', 'c++', '-std=c++17', '-E', '-'], { input }).status === 0;
+}
+
+/** The same for a library. */
+function linkerFinds(library) {
+  const { status, stdout } = spawnSync(compiler, [`-print-file-name=${library}`], { encoding: 'utf8' });
+  return status === 0 && path.isAbsolute(stdout.trim());
+}
+
 /** The value of -D<name>=<value>. */
 const defined = (defines, name) => defines.find((define) => define.startsWith(`${name}=`))?.slice(name.length + 1);
 
@@ -48,17 +62,18 @@ function cudaFolders(nvcc, defines) {
   return [root, ...perTarget];
 }
 
-const hasCublas = (folders) => {
-  const headers = [...folders.map((folder) => path.join(folder, 'include')), ...env('CPATH')];
-  return firstExisting(headers, 'cublas_v2.h') !== undefined;
-};
+const hasCublas = (folders) =>
+  firstExisting(
+    folders.map((folder) => path.join(folder, 'include')),
+    'cublas_v2.h',
+  ) !== undefined || compilerFinds('cublas_v2.h');
 
 /** The driver itself, or the stub of it that a toolkit has for linking on machines without a GPU. */
 function hasDriver(folders, defines) {
   if (defined(defines, 'CUDA_cuda_driver_LIBRARY') || defined(defines, 'GGML_CUDA_NO_VMM') === 'ON') return true;
   const names =
     process.platform === 'win32' ? ['lib/x64/cuda.lib'] : ['lib64/stubs/libcuda.so', 'lib/stubs/libcuda.so'];
-  return names.some((name) => firstExisting(folders, name));
+  return names.some((name) => firstExisting(folders, name)) || linkerFinds('libcuda.so');
 }
 
 /** Architectures of this machine's NVIDIA GPUs, as CMake writes them: "86;90"; "" where none is seen. */
@@ -125,17 +140,13 @@ const missing = {
     return names;
   },
   vulkan({ defines }) {
-    const named = [...env('VULKAN_SDK'), ...(defined(defines, 'CMAKE_PREFIX_PATH') ?? '').split(';').filter(Boolean)];
-    const roots = named.length > 0 ? named : ['/usr', '/usr/local', '/opt/homebrew'];
-    const headers = [
-      ...roots.flatMap((root) => ['include', 'Include'].map((name) => path.join(root, name))),
-      ...env('CPATH'),
-    ];
-    const programs = roots.flatMap((root) => ['bin', 'Bin'].map((name) => path.join(root, name)));
+    const roots = [...env('VULKAN_SDK'), ...(defined(defines, 'CMAKE_PREFIX_PATH') ?? '').split(';').filter(Boolean)];
+    const inRoots = (...names) => roots.flatMap((root) => names.map((name) => path.join(root, name)));
+    const has = (header) => firstExisting(inRoots('include', 'Include'), header) || compilerFinds(header);
     return [
-      ...(findProgram('glslc', programs) ? [] : ['glslc']),
-      ...(firstExisting(headers, 'vulkan/vulkan.h') ? [] : ['vulkan']),
-      ...(firstExisting(headers, 'spirv/unified1/spirv.hpp') ? [] : ['spirv']),
+      ...(findProgram('glslc', inRoots('bin', 'Bin')) ? [] : ['glslc']),
+      ...(has('vulkan/vulkan.h') ? [] : ['vulkan']),
+      ...(has('spirv/unified1/spirv.hpp') ? [] : ['spirv']),
     ];
   },
   metal() {

