@@ -88,7 +88,7 @@ placement plan_placement(const machine_memory & machine, const model_needs & nee
     throw error(format("the model needs %llu MiB on %s with these options, %llu MiB may be used (maxMemoryUsage: %g of "
                        "what is free): %s",
                        (unsigned long long) (shortage.needed >> 20), shortage.device.c_str(),
-                       (unsigned long long) (shortage.available >> 20), wishes.share, help.c_str()),
+                       (unsigned long long) (shortage.available >> 20), wishes.limits.share, help.c_str()),
                 shortage);
 }
 

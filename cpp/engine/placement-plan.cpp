@@ -101,8 +101,7 @@ class planner {
             gpu.free = UINT64_MAX / 4;
         }
         placement_wishes boundless = wishes_;
-        boundless.share            = 1;
-        boundless.max_gpu_bytes    = 0;
+        boundless.limits           = {1, 0};
         const planner ideal(endless, needs_, boundless);
         const placement p = ideal.lay_out(frugal, n, on_host, {0});
 
@@ -308,12 +307,12 @@ bool placement::uses_any_gpu() const {
 }
 
 uint64_t usable_bytes(const gpu_memory & gpu, const placement_wishes & wishes) {
-    const auto part = uint64_t(double(gpu.free) * wishes.share);
-    return wishes.max_gpu_bytes > 0 ? std::min(part, wishes.max_gpu_bytes) : part;
+    const auto part = uint64_t(double(gpu.free) * wishes.limits.share);
+    return wishes.limits.max_gpu_bytes > 0 ? std::min(part, wishes.limits.max_gpu_bytes) : part;
 }
 
 uint64_t usable_host_bytes(const machine_memory & machine, const placement_wishes & wishes) {
-    return uint64_t(double(machine.host_free) * wishes.share);
+    return uint64_t(double(machine.host_free) * wishes.limits.share);
 }
 
 std::optional<placement> find_placement(const machine_memory & machine, const model_needs & needs,

@@ -2,6 +2,7 @@
 // Where the parts of a model go, and how large its caches are: decided from numbers alone, before anything is
 // allocated. Knows no ggml; memory-plan.h finds the numbers and measures the outcome.
 
+#include "memory-limits.h"
 #include "memory-shortage.h"
 
 #include <cstdint>
@@ -52,8 +53,7 @@ struct placement_wishes {
     std::optional<int32_t> n_images;
     std::vector<cache_type> kv_types = {cache_type::f16}; // that may be chosen from, best first
     bool needs_gpu                   = false;             // a GPU was named: not to be left out
-    double share                     = 0.9;               // of what is free that may be used; above 0, up to 1
-    uint64_t max_gpu_bytes           = 0;                 // on each GPU; 0: no bound
+    memory_limits limits;
 };
 
 /** Bytes on one device. */
@@ -72,6 +72,7 @@ enum class concession { vision_on_host, fewer_images, smaller_cache_type, smalle
 
 constexpr int32_t on_host = -1;
 
+/** By default everything lies on the host. */
 struct placement {
     std::vector<int32_t> layer_gpu; // of each text layer: a number in machine_memory::gpus, or on_host
     int32_t output_gpu = on_host;
@@ -84,6 +85,7 @@ struct placement {
     std::vector<device_bytes> gpus; // as the plan expects them
     device_bytes host;
 
+    int32_t gpu_of_layer(int32_t il) const { return layer_gpu.empty() ? on_host : layer_gpu[size_t(il)]; }
     int32_t n_gpu_layers() const;
     bool uses_gpu(int32_t gpu) const;
     bool uses_any_gpu() const;

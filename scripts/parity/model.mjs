@@ -38,7 +38,7 @@ export async function openModel(file, { rowMode, kvType, files = {} }) {
     device: 'cpu',
     threads: 1, // on matrices this small more of them only wait for each other
     gpuLayers: -1,
-    gpuShare: 0.9,
+    memoryShare: 0.9,
     gpuBytes: 0,
     contextSize: 1024,
     batchSize: 0,

@@ -251,11 +251,11 @@ void a_number_of_layers_keeps_to_that_number() {
 
 void limits_bound_what_is_planned() {
     placement_wishes wishes;
-    wishes.max_gpu_bytes = 6 * gib;
-    const placement p    = must_find(machine_with({80}), wishes);
+    wishes.limits.max_gpu_bytes = 6 * gib;
+    const placement p           = must_find(machine_with({80}), wishes);
     CHECK(p.gpus[0].total() + 256 * mib <= 6 * gib && p.vision_gpu == on_host);
-    wishes.max_gpu_bytes = 0;
-    wishes.share         = 0.1;
+    wishes.limits.max_gpu_bytes = 0;
+    wishes.limits.share         = 0.1;
     CHECK(must_find(machine_with({80}, 64), wishes).gpus[0].total() <= 8 * gib);
 }
 
@@ -314,8 +314,8 @@ placement_wishes random_wishes(std::mt19937 & random) {
     if (random() % 2 == 0) {
         wishes.kv_types = {cache_type::f16, cache_type::q8_0};
     }
-    wishes.share     = pick<double>(random, {0.3, 0.9, 1.0});
-    wishes.needs_gpu = random() % 6 == 0;
+    wishes.limits.share = pick<double>(random, {0.3, 0.9, 1.0});
+    wishes.needs_gpu    = random() % 6 == 0;
     return wishes;
 }
 
