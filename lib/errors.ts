@@ -273,7 +273,10 @@ export function errorLike(cause: BllossomError, message: string): BllossomError 
 /** What a native call threw, as a typed error. Anything that carries no code of ours is returned as `InternalError`. */
 export function toBllossomError(error: unknown): BllossomError {
   if (error instanceof BllossomError) return error;
-  const { code, message, needed, available, wouldFit } = error as { code?: unknown; message?: unknown } & OutOfMemoryOptions;
+  const { code, message, needed, available, wouldFit } = error as {
+    code?: unknown;
+    message?: unknown;
+  } & OutOfMemoryOptions;
   if (code === 'ERR_OUT_OF_MEMORY') {
     return new OutOfMemoryError(String(message), { cause: error, needed, available, wouldFit });
   }

@@ -27,7 +27,17 @@ constexpr size_t min_share_bytes = 1 << 20;  // of a check, worth a thread
 struct weight_group {
     ggml_context * ctx                     = nullptr;
     ggml_backend_buffer_type_t buffer_type = nullptr;
+    ggml_backend_buffer_usage usage        = GGML_BACKEND_BUFFER_USAGE_WEIGHTS;
 };
+
+/**
+ * The frequencies of RoPE are read on every device. As weights they would cut a graph wherever they lie elsewhere, once
+ * per layer; as what they are, a few numbers, they are copied once.
+ */
+ggml_backend_buffer_usage usage_of(const planned_tensor & planned) {
+    const bool is_read_everywhere = planned.part == model_part::input && planned.use == tensor_use::vector;
+    return is_read_everywhere ? GGML_BACKEND_BUFFER_USAGE_ANY : GGML_BACKEND_BUFFER_USAGE_WEIGHTS;
+}
 
 class model_loader {
   public:
@@ -39,6 +49,7 @@ class model_loader {
         plan();
         for (const auto & group : groups_) {
             model_->buffers.push_back(outline_tensors(group.ctx, group.buffer_type));
+            ggml_backend_buffer_set_usage(model_->buffers.back().get(), group.usage);
         }
         return std::move(model_);
     }
@@ -75,15 +86,16 @@ class model_loader {
                        [](unsigned char c) { return char(std::toupper(c)); });
     }
 
-    weight_group & group_of(ggml_backend_buffer_type_t buffer_type) {
+    weight_group & group_of(const planned_tensor & planned) {
+        const ggml_backend_buffer_usage usage = usage_of(planned);
         for (auto & group : groups_) {
-            if (group.buffer_type == buffer_type) {
+            if (group.buffer_type == planned.buffer_type && group.usage == usage) {
                 return group;
             }
         }
         const ggml_init_params params{plan_.size() * ggml_tensor_overhead(), nullptr, true};
         model_->contexts.emplace_back(ggml_init(params));
-        groups_.push_back({model_->contexts.back().get(), buffer_type});
+        groups_.push_back({model_->contexts.back().get(), planned.buffer_type, usage});
         return groups_.back();
     }
 
@@ -94,7 +106,7 @@ class model_loader {
                 continue;
             }
             const source_tensor & source = *planned.source;
-            ggml_context * ctx           = group_of(planned.buffer_type).ctx;
+            ggml_context * ctx           = group_of(planned).ctx;
             *planned.slot                = ggml_new_tensor(ctx, source.type, source.n_dims, source.ne.data());
             ggml_set_name(*planned.slot, source.name.c_str());
             count(planned);
@@ -140,7 +152,7 @@ class model_loader {
                 out_of_memory(memory_name(group.buffer_type), needed, free_memory(group.buffer_type));
             }
             model_->buffers.emplace_back(buffer);
-            ggml_backend_buffer_set_usage(buffer, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
+            ggml_backend_buffer_set_usage(buffer, group.usage);
         }
     }
 

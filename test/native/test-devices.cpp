@@ -214,6 +214,8 @@ void a_step_is_computed_in_as_few_parts_as_there_are_devices() {
     const auto parts = [](const engine_options & options) {
         opened cut(options);
         logits_of(*cut.run); // ends with a step of one row
+        printf("%d of %d layers on GPUs: a step has %d parts\n", cut.plan.place.n_gpu_layers(), n_layer,
+               cut.run->n_graph_parts());
         return cut.run->n_graph_parts();
     };
     reset_devices();
@@ -247,7 +249,9 @@ void what_is_allocated_is_what_was_planned() {
             const auto near                = [](uint64_t a, uint64_t b) { return double(a) < 1.1 * double(b) + 4096; };
             CHECK(planned.name == use.devices[i].name && planned.total() + planned.reserve <= planned.limit);
             CHECK(planned.weights == use.devices[i].weights && planned.self_cache == use.devices[i].self_cache);
-            CHECK(near(planned.total(), use.devices[i].total()) && near(use.devices[i].total(), planned.total()));
+            CHECK(near(use.devices[i].total(), planned.total()));
+            // what the CPU backend converts rows in, up to 100 KiB here, is planned for, but cannot be measured
+            CHECK(near(planned.total(), use.devices[i].total() + (planned.is_gpu ? 0 : 100 << 10)));
             if (planned.is_gpu) {
                 const size_t measured = sim::device(planned.name == "SIM0" ? 0 : 1).most_allocated();
                 printf("%s with %d layers: %zu bytes planned, %zu allocated\n", planned.name.c_str(), planned.n_layers,
@@ -267,7 +271,6 @@ void a_plan_takes_nothing() {
     CHECK(sim::device(0).most_allocated() == 0 && sim::device(1).most_allocated() == 0);
 }
 
-/** The bytes of AICA-5B's own plan: see test/addon/memory-plan.test.ts for the file itself. */
 void memory_that_others_hold_is_not_planned_for() {
     sim::device(0).set_memory(gib, gib - 300 * mib);
     sim::device(1).set_memory(gib, gib);
