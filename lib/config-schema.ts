@@ -34,8 +34,9 @@ export interface ModelSection {
    */
   ollamaHeads: 'auto' | 'paired' | 'halves';
   /**
-   * "auto" (the GPU that `hardware.targetGpu` names, else the first GPU, else the CPU), "cpu", "cuda" or the name of a
-   * device ("CUDA1", "cuda:1"). In files null and the placements of accelerate ("balanced", "sequential", …) mean "auto".
+   * "auto" (the GPU that `hardware.targetGpu` names, else as many GPUs as it takes, else the CPU), "cpu", "cuda" (the
+   * same of CUDA's GPUs alone) or the name of a device ("CUDA1", "cuda:1"). A GPU that is named is never left out: what
+   * does not fit is refused. In files null and the placements of accelerate ("balanced", "sequential", …) mean "auto".
    */
   deviceMap: string;
   /** Accepted from files of the Python original; a GGUF file says itself which types its weights have. */
@@ -81,27 +82,33 @@ export interface GenerationSection {
 export interface HardwareSection {
   /**
    * The GPU that `model.deviceMap: "auto"` takes: its number among the machine's, or a part of its name ("RTX 4060").
-   * null: the first. Without effect on a machine without GPU, and beside a `deviceMap` that names a device.
+   * null: as many as it takes. Without effect on a machine without GPU, and beside a `deviceMap` that names a device.
    */
   targetGpu: string | number | null;
   /** GB (2^30 bytes) of `targetGpu` that may be planned for. Without effect where `targetGpu` has none. */
   targetVramGb: number;
   /** Accepted from files of the Python original; layers that do not fit on the GPU always stay with the CPU. */
   useCpuOffload: boolean;
-  /** Share of the GPU's free memory that `gpuLayers: "auto"` may plan for. Above 0, up to 1. */
+  /**
+   * Share of the free memory, of each GPU and of the machine (or its cgroup), that may be planned for. Above 0, up to 1.
+   * What does not fit is not begun: `loadModel` ends with an `OutOfMemoryError`.
+   */
   maxMemoryUsage: number;
-  /** Text layers on the GPU. "auto": as many as fit; a number is not bounded by the plan. */
+  /** Text layers on GPUs, the last ones. "auto": as many as fit; a number is kept or refused. */
   gpuLayers: 'auto' | number;
   /** null: as many as there are physical cores. */
   threads: number | null;
-  /** Positions of the cache, shared by all running requests; null: the model's, at most 8192. */
+  /** Positions of the cache, shared by all running requests; null: the model's, at most 8192, down to 2048 as they fit. */
   contextSize: number | null;
   /** Requests computed together; null: 4. */
   maxBatchSize: number | null;
-  /** Images whose states are kept in memory, and at most in one request; null: 4. */
+  /** Images whose states are kept in memory, and at most in one request; null: 4, or fewer where they do not fit. */
   maxImages: number | null;
-  /** Type of the attention caches. */
-  kvCacheType: 'f16' | 'f32';
+  /**
+   * Type of the attention caches. f32: exact, twice the memory; q8_0: half of it, logits differ by about 1 %; auto: f16,
+   * or q8_0 where more fits with it.
+   */
+  kvCacheType: 'f16' | 'f32' | 'q8_0' | 'auto';
 }
 
 export interface PathsSection {
@@ -245,7 +252,7 @@ export const SCHEMA: { [S in SectionName]: { [K in keyof ConfigSections[S]]: Fie
     contextSize: optional(integer(0, { min: 8, max: 1 << 20 })),
     maxBatchSize: optional(integer(0, { min: 1, max: 256 })),
     maxImages: optional(integer(0, { min: 1, max: 256 })),
-    kvCacheType: choice('f16', ['f16', 'f32']),
+    kvCacheType: choice('f16', ['f16', 'f32', 'q8_0', 'auto']),
   },
   paths: {
     cacheDir: text('./model_cache'),

@@ -91,11 +91,56 @@ export class ModelOutputError extends BllossomError {
   }
 }
 
+/** Options of the configuration with which the same model fits: only those that would have to change. */
+export interface FittingOptions {
+  /** `model.deviceMap` */
+  deviceMap?: string;
+  /** These are of `hardware`. */
+  gpuLayers?: number;
+  kvCacheType?: 'f16' | 'q8_0';
+  maxImages?: number;
+  contextSize?: number;
+}
+
+export interface OutOfMemoryOptions extends ErrorOptions {
+  needed?: number | undefined;
+  available?: number | undefined;
+  wouldFit?: FittingOptions | undefined;
+}
+
 /** The memory plan does not fit, or an allocation failed. The engine stays usable. */
 export class OutOfMemoryError extends BllossomError {
-  constructor(message: string, options?: ErrorOptions) {
+  /** Bytes, where they were short; null when that is not known. */
+  readonly needed: number | null;
+  /** Bytes that may be used there; null when that is not known. */
+  readonly available: number | null;
+  /** Null when it is not known, and when nothing would. */
+  readonly wouldFit: Readonly<FittingOptions> | null;
+
+  /** @throws InvalidArgumentError when an error cannot be made of what is given */
+  constructor(message: string, options?: OutOfMemoryOptions) {
     super('ERR_OUT_OF_MEMORY', message, options);
+    const { needed, available, wouldFit } = readShortage(options);
+    this.needed = needed;
+    this.available = available;
+    this.wouldFit = wouldFit;
   }
+}
+
+function readShortage(options: OutOfMemoryOptions | undefined) {
+  try {
+    const { needed, available, wouldFit } = options ?? {};
+    return { needed: readBytes(needed), available: readBytes(available), wouldFit: wouldFit ? { ...wouldFit } : null };
+  } catch (cause) {
+    throw new InvalidArgumentError('Expected numbers of bytes for needed and available, and options for wouldFit', {
+      cause,
+    });
+  }
+}
+
+function readBytes(value: number | undefined): number | null {
+  if (value === undefined || (typeof value === 'number' && value >= 0)) return value ?? null;
+  throw new TypeError('not a number of bytes');
 }
 
 /** More tokens or images than the context holds. */
@@ -205,20 +250,36 @@ const CLASS_OF_CODE: Record<ErrorCode, new (message: string, options?: ErrorOpti
 };
 
 /** The typed error for what the native side reports. An unknown code is a fault of ours. */
-export function errorFromNative({ code, message }: { code: string; message: string }): BllossomError {
+export function errorFromNative(failure: { code: string; message: string } & OutOfMemoryOptions): BllossomError {
+  const { code, message, needed, available, wouldFit } = failure;
   const known = Object.hasOwn(CLASS_OF_CODE, code);
-  return known ? new CLASS_OF_CODE[code as ErrorCode](message) : new InternalError(`${message} (code ${code})`);
+  if (!known) return new InternalError(`${message} (code ${code})`);
+  if (code === 'ERR_OUT_OF_MEMORY') return new OutOfMemoryError(message, { needed, available, wouldFit });
+  return new CLASS_OF_CODE[code as ErrorCode](message);
 }
 
 /** An error of the same class as another, which becomes its cause. */
 export function errorLike(cause: BllossomError, message: string): BllossomError {
-  return new CLASS_OF_CODE[cause.code](message, { cause });
+  if (!(cause instanceof OutOfMemoryError)) return new CLASS_OF_CODE[cause.code](message, { cause });
+  const { needed, available, wouldFit } = cause;
+  return new OutOfMemoryError(message, {
+    cause,
+    needed: needed ?? undefined,
+    available: available ?? undefined,
+    wouldFit: wouldFit ?? undefined,
+  });
 }
 
 /** What a native call threw, as a typed error. Anything that carries no code of ours is returned as `InternalError`. */
 export function toBllossomError(error: unknown): BllossomError {
   if (error instanceof BllossomError) return error;
-  const { code, message } = error as { code?: unknown; message?: unknown };
+  const { code, message, needed, available, wouldFit } = error as {
+    code?: unknown;
+    message?: unknown;
+  } & OutOfMemoryOptions;
+  if (code === 'ERR_OUT_OF_MEMORY') {
+    return new OutOfMemoryError(String(message), { cause: error, needed, available, wouldFit });
+  }
   if (typeof code === 'string' && Object.hasOwn(CLASS_OF_CODE, code)) {
     return new CLASS_OF_CODE[code as ErrorCode](String(message), { cause: error });
   }

@@ -83,6 +83,7 @@ export {
   ERROR_CODES,
   type ErrorCode,
   type ErrorOptions,
+  type FittingOptions,
   ImageDecodeError,
   ImageLimitError,
   InternalError,
@@ -96,6 +97,7 @@ export {
   ModelUnsupportedError,
   NativeMissingError,
   OutOfMemoryError,
+  type OutOfMemoryOptions,
   TimeoutError,
 } from './errors.js';
 export { Generation, type GenerationControl, type GenerationOptions } from './generation.js';
@@ -114,7 +116,7 @@ export {
   type ImportanceReport,
 } from './importance/collect.js';
 export { type GgufReport, inspectGguf } from './inspect.js';
-export type { MemoryPlan } from './memory-plan.js';
+export type { MemoryEstimate } from './memory-estimate.js';
 export type { ModelArchitecture, ModelInfo } from './model-info.js';
 export {
   getModelManager,
@@ -143,9 +145,12 @@ export type {
   FinishReason,
   MetadataValue,
   NativeDevice as Device,
+  NativeDeviceMemory as DeviceMemory,
   NativeImage as ImageTiles,
   NativeMemory as MemoryUse,
+  NativeMemoryPlan as MemoryPlan,
   NativeModelInfo as LoadedModelInfo,
+  NativePlannedDevice as PlannedDevice,
   NativePromptPart as PromptPart,
   NativeSystemInfo as SystemInfo,
   NativeTensorInfo as TensorInfo,

@@ -1,6 +1,6 @@
 import { checkPath } from './check.js';
 import { ModelFormatError, toBllossomError } from './errors.js';
-import { estimateMemory, type MemoryPlan } from './memory-plan.js';
+import { estimateMemory, type MemoryEstimate } from './memory-estimate.js';
 import type { MetadataValue, NativeGgufInfo, NativeTensorInfo } from './native/binding.js';
 import { loadNative } from './native/load.js';
 
@@ -19,7 +19,7 @@ export interface GgufReport {
   arrayLengths: Record<string, number>;
   tensors: NativeTensorInfo[];
   /** Only for whole models of the architecture that this package runs. */
-  memory: MemoryPlan | undefined;
+  memory: MemoryEstimate | undefined;
 }
 
 /**
@@ -72,7 +72,7 @@ function countTypes(tensors: NativeTensorInfo[]): GgufReport['types'] {
   return [...types.values()].sort((a, b) => b.bytes - a.bytes);
 }
 
-function memoryOf(path: string, { metadata, arrayLengths, tensors }: NativeGgufInfo): MemoryPlan {
+function memoryOf(path: string, { metadata, arrayLengths, tensors }: NativeGgufInfo): MemoryEstimate {
   const number = (key: string): number => {
     const value = metadata[`mllama.${key}`];
     if (typeof value !== 'number' || value <= 0) {

@@ -16,7 +16,7 @@ import {
 import { obtainModel } from './hub/obtain.js';
 import { describeModel, GB, type ModelInfo } from './model-info.js';
 import { locateModel, type ModelFiles } from './model-path.js';
-import type { NativeLoadOptions, NativeMemory, NativeModelInfo, NativeSystemInfo } from './native/binding.js';
+import type { NativeLoadOptions, NativeMemoryPlan, NativeModelInfo, NativeSystemInfo } from './native/binding.js';
 import { Engine } from './native/engine.js';
 import { loadNative } from './native/load.js';
 import { imageFetcher } from './net/image-fetcher.js';
@@ -149,13 +149,15 @@ export class ModelManager implements AsyncDisposable {
   }
 
   /**
-   * What loading the model of the configuration will take, in bytes: weights as they will lie in memory, caches, and the
-   * memory of the largest computation. Reads only the header of the file; in any state. Beside it, the process takes
-   * 0.1 to 0.2 GB for itself and the vocabulary.
+   * How the model of the configuration will be loaded into the memory that is free now, and what that takes, in bytes:
+   * weights as they will lie in memory, caches, and the memory of the largest computation, on each device. Reads only the
+   * header of the file; in any state, and what is loaded counts as taken. Beside it, the process takes 0.1 to 0.2 GB for
+   * itself and the vocabulary.
    *
-   * Rejects with what `loadModel` would put into `lastError`, except for want of memory.
+   * Rejects with what `loadModel` would put into `lastError`: with an `OutOfMemoryError` when nothing fits that the
+   * configuration allows.
    */
-  async planMemory(): Promise<NativeMemory> {
+  async planMemory(): Promise<NativeMemoryPlan> {
     try {
       this.#config.validate();
       const files = await locateModel(this.#config);
@@ -285,7 +287,7 @@ function toNativeOptions(config: Config, files: ModelFiles, { devices }: NativeS
     device: pickDevice(config, devices),
     threads: hardware.threads ?? 0,
     gpuLayers: hardware.gpuLayers === 'auto' ? -1 : hardware.gpuLayers,
-    gpuShare: hardware.maxMemoryUsage,
+    memoryShare: hardware.maxMemoryUsage,
     gpuBytes: aimsAtGpu ? hardware.targetVramGb * GB : 0,
     contextSize: hardware.contextSize ?? 0,
     batchSize: 0,

@@ -44,6 +44,9 @@ function checkInclude(file, header, isSystem) {
     : `it is neither one of ours nor a public header of llama.cpp (private headers make every upgrade a port)`;
 }
 
+/** The one file of the tests that implements a backend, and so needs the interface that backends implement. */
+const backendInterface = { header: 'ggml-backend-impl.h', door: 'test/native/support/simulated-gpu.cpp' };
+
 /** Packages with one door. The linter sees their `import`; a `require` of them only this script sees. */
 const doors = new Map([
   ['node-gyp-build', 'lib/native/load.ts'],
@@ -75,6 +78,12 @@ for (const file of filesUnder('cpp', /\.(h|cpp)$/)) {
     const why = checkInclude(file, header, open === '<');
     if (why) problems.push(`${file} includes ${header}: ${why}`);
   }
+}
+
+for (const file of filesUnder('test/native', /\.(h|cpp)$/)) {
+  const { header, door } = backendInterface;
+  if (file !== door && readFileSync(path.join(root, file), 'utf8').includes(`<${header}>`))
+    problems.push(`${file} includes ${header}: only ${door} may`);
 }
 
 for (const file of filesUnder('lib', /\.[cm]?ts$/)) {

@@ -3,7 +3,7 @@
 #include "read-request.h"
 #include "read-value.h"
 #include "write-array.h"
-#include "write-event.h"
+#include "write-memory.h"
 
 namespace bllossom {
 

@@ -40,15 +40,16 @@ static T choice_of(Napi::Object o, const char * key, const std::vector<std::pair
     refuse(format("%s is \"%.32s\", but must be one of: %s", key, name.c_str(), known.c_str()));
 }
 
-static gpu_limits read_gpu_limits(Napi::Object o) {
-    const gpu_limits limits{read_number(o.Get("gpuShare"), "gpuShare"), read_number(o.Get("gpuBytes"), "gpuBytes")};
-    if (limits.share <= 0 || limits.share > 1) {
-        refuse(format("gpuShare is %g, but must be above 0 and up to 1", limits.share));
+static memory_limits read_memory_limits(Napi::Object o) {
+    const double share     = read_number(o.Get("memoryShare"), "memoryShare");
+    const double gpu_bytes = read_number(o.Get("gpuBytes"), "gpuBytes");
+    if (!(share > 0 && share <= 1)) {
+        refuse(format("memoryShare is %g, but must be above 0 and up to 1", share));
     }
-    if (limits.max_bytes < 0) {
-        refuse(format("gpuBytes is %g, but must be at least 0", limits.max_bytes));
+    if (!(gpu_bytes >= 0 && gpu_bytes < 0x1p63)) {
+        refuse(format("gpuBytes is %g, but must be at least 0", gpu_bytes));
     }
-    return limits;
+    return {share, uint64_t(gpu_bytes)};
 }
 
 static layout_hints read_layout_hints(Napi::Object o) {
@@ -73,7 +74,7 @@ engine_options read_engine_options(Napi::Value value) {
     options.device                      = string_of(o, "device");
     options.n_threads                   = count_of(o, "threads");
     options.n_gpu_layers                = count_of(o, "gpuLayers", -1);
-    options.gpu                         = read_gpu_limits(o);
+    options.memory                      = read_memory_limits(o);
     options.n_seq_max                   = count_of(o, "maxSequences");
     options.check_tensors               = bool_of(o, "checkTensors");
 
@@ -81,8 +82,14 @@ engine_options read_engine_options(Napi::Value value) {
     options.context.n_batch  = count_of(o, "batchSize");
     options.context.n_images = count_of(o, "maxImages");
 
-    options.context.kv_type = choice_of<ggml_type>(o, "kvType", {{"f16", GGML_TYPE_F16}, {"f32", GGML_TYPE_F32}});
     options.context.mode    = choice_of<row_mode>(o, "rowMode", {{"hf", row_mode::hf}, {"meta", row_mode::meta}});
+    const auto kv_types     = choice_of<std::vector<cache_type>>(o, "kvType",
+                                                             {{"f16", {cache_type::f16}},
+                                                                  {"f32", {cache_type::f32}},
+                                                                  {"q8_0", {cache_type::q8_0}},
+                                                                  {"auto", {cache_type::f16, cache_type::q8_0}}});
+    options.context.kv_type = kv_types.front();
+    options.other_types.assign(kv_types.begin() + 1, kv_types.end());
     return options;
 }
 

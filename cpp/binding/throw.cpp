@@ -1,5 +1,7 @@
 #include "throw.h"
 
+#include "write-memory.h"
+
 #include <new>
 
 namespace bllossom {
@@ -12,7 +14,11 @@ Napi::Error to_js_error(Napi::Env env, error_code code, const std::string & mess
 
 Napi::Error to_js_error(Napi::Env env, const std::exception & e) {
     if (const auto * known = dynamic_cast<const error *>(&e)) {
-        return to_js_error(env, known->code(), known->what());
+        Napi::Error result = to_js_error(env, known->code(), known->what());
+        if (known->shortage()) {
+            write_shortage(result.Value(), *known->shortage());
+        }
+        return result;
     }
     if (dynamic_cast<const std::bad_alloc *>(&e) != nullptr) {
         return to_js_error(env, error_code::out_of_memory, "an allocation failed; free memory and try again");

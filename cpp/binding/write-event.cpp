@@ -1,6 +1,7 @@
 #include "write-event.h"
 
 #include "write-array.h"
+#include "write-memory.h"
 
 namespace bllossom {
 
@@ -10,16 +11,6 @@ static Napi::Array write_strings(Napi::Env env, const std::vector<std::string> &
         array.Set(i, values[i]);
     }
     return array;
-}
-
-Napi::Object write_memory(Napi::Env env, const memory_use & use) {
-    Napi::Object o = Napi::Object::New(env);
-    o.Set("weights", double(use.weights));
-    o.Set("selfCache", double(use.self_cache));
-    o.Set("crossCache", double(use.cross_cache));
-    o.Set("compute", double(use.compute));
-    o.Set("device", double(use.device));
-    return o;
 }
 
 static Napi::Object write_info(Napi::Env env, const model_info & info) {
@@ -140,6 +131,9 @@ Napi::Object write_event(Napi::Env env, const event & e) {
         kind("error");
         o.Set("code", error_code_name(e.code));
         o.Set("message", e.text);
+        if (e.shortage) {
+            write_shortage(o, *e.shortage);
+        }
         break;
     }
     return o;

@@ -8,6 +8,5 @@
 namespace bllossom {
 
 Napi::Object write_event(Napi::Env env, const event & e);
-Napi::Object write_memory(Napi::Env env, const memory_use & use);
 
 } // namespace bllossom

@@ -3,110 +3,104 @@
 #include "assert-guard.h"
 #include "cross-graph.h"
 #include "error.h"
+#include "graph-scheduler.h"
 #include "largest-graphs.h"
+#include "memory-shortage.h"
 #include "vision-graph.h"
 
 #include <algorithm>
 
 namespace bllossom {
 
-static constexpr int64_t default_n_ctx    = 8192;
-static constexpr int32_t default_n_batch  = 512;
-static constexpr int32_t default_n_images = 4;
+static constexpr int32_t default_n_batch = 512;
 
 // Of the available memory, the part that a graph's results may take; ggml's work buffers need the rest.
 static constexpr double compute_memory_share = 0.8;
 
-context_options with_defaults(context_options options, const hparams & hp) {
-    if (options.n_ctx == 0) {
-        options.n_ctx = std::min(hp.text.n_ctx_train, default_n_ctx);
-    }
-    if (options.n_batch == 0) {
-        options.n_batch = default_n_batch;
-    }
-    options.n_batch = int32_t(std::min<int64_t>(options.n_batch, options.n_ctx));
-    if (options.n_images == 0) {
-        options.n_images = default_n_images;
-    }
-    return options;
+int32_t batch_rows(const context_options & options) {
+    const int64_t n_batch = options.n_batch > 0 ? options.n_batch : default_n_batch;
+    return int32_t(options.n_ctx > 0 ? std::min(n_batch, options.n_ctx) : n_batch);
 }
 
-context::context(std::shared_ptr<const model> m, const backend_set & backends, context_options options,
-                 std::function<bool()> should_abort)
-    : model_(std::move(m)), options_(with_defaults(options, model_->hp)), should_abort_(std::move(should_abort)) {
+layer_buffer_types cache_types(const backend_set & backends, const placement & place, int32_t n_layer) {
+    layer_buffer_types types;
+    for (int32_t il = 0; il < n_layer; il++) {
+        types.push_back(ggml_backend_get_default_buffer_type(backends.at(place.gpu_of_layer(il))));
+    }
+    return types;
+}
+
+context::context(std::shared_ptr<const model> m, const backend_set & backends, const placement & place,
+                 context_options options, std::function<bool()> should_abort)
+    : model_(std::move(m)), options_(options), should_abort_(std::move(should_abort)) {
     const assert_guard guard;
+    options_.n_batch = batch_rows(options);
 
-    const ggml_backend_t main       = backends.all().front();
-    ggml_backend_buffer_type_t buft = ggml_backend_get_default_buffer_type(main);
-    self_                           = std::make_unique<self_cache>(model_->hp.text, options_.kv_type, options_.n_ctx);
-    cross_                          = std::make_unique<cross_cache>(model_->hp, options_.kv_type, options_.n_images);
-    self_->allocate(buft);
-    cross_->allocate(buft);
+    const hparams & hp             = model_->hp;
+    const layer_buffer_types types = cache_types(backends, place, hp.text.n_layer);
+    self_                          = std::make_unique<self_cache>(hp.text, options_.kv_type, options_.n_ctx);
+    cross_                         = std::make_unique<cross_cache>(hp, options_.kv_type, options_.n_images);
+    self_->allocate(types);
+    cross_->allocate(types);
 
-    const size_t n_nodes = max_nodes(model_->hp);
-    graph_memory_        = graph_memory(n_nodes);
-
-    std::vector<ggml_backend_t> list = backends.all();
-    sched_.reset(ggml_backend_sched_new(list.data(), nullptr, int(list.size()), n_nodes, false, true));
+    graph_memory_ = graph_memory(max_nodes(hp));
+    sched_        = new_scheduler(backends.all(), max_nodes(hp));
     backends.set_abort_callback([](void * data) { return static_cast<context *>(data)->should_abort_(); }, this);
     reserve();
+}
+
+[[noreturn]] static void out_of_compute_memory(const std::string & device, size_t needed, size_t available) {
+    throw error(format("computing needs %zu MiB on %s, %zu MiB are available: use a smaller batchSize or contextSize",
+                       needed >> 20, device.c_str(), available >> 20),
+                {device, needed, available, std::nullopt});
 }
 
 /**
  * Checks the memory that a graph needs before any is taken: the system promises more than it has and kills the process
  * later. A graph is spent by being measured.
  */
-static void check_compute_memory(ggml_backend_sched_t sched, ggml_cgraph * gf) {
-    std::vector<size_t> needed(size_t(ggml_backend_sched_get_n_backends(sched)));
-    ggml_backend_sched_reserve_size(sched, gf, needed.data());
-    ggml_backend_sched_reset(sched);
+static std::vector<size_t> check_compute_memory(ggml_backend_sched_t sched, ggml_cgraph * gf) {
+    const std::vector<size_t> needed = measure_graph(sched, gf);
     for (size_t i = 0; i < needed.size(); i++) {
         ggml_backend_t backend = ggml_backend_sched_get_backend(sched, int(i));
-        if (!ggml_backend_buft_is_host(ggml_backend_get_default_buffer_type(backend))) {
+        if (!is_host_memory(ggml_backend_get_default_buffer_type(backend))) {
             continue; // a device refuses what it does not have
         }
         const auto usable = size_t(double(available_memory()) * compute_memory_share);
         if (needed[i] > usable) {
-            throw error(error_code::out_of_memory,
-                        format("computing needs %zu MiB, %zu MiB are available: use a smaller batchSize or contextSize",
-                               needed[i] >> 20, usable >> 20));
+            out_of_compute_memory("CPU", needed[i], usable);
         }
     }
+    return needed;
 }
 
 void context::reserve() {
     const size_t n_nodes = max_nodes(model_->hp);
     for (const build_function & build : largest_graphs(*model_, *self_, *cross_, options_.n_batch)) {
+        std::vector<size_t> needed;
         {
             graph_builder graph(graph_memory_, n_nodes);
             build(graph);
-            check_compute_memory(sched_.get(), graph.gf);
+            needed = check_compute_memory(sched_.get(), graph.gf);
         }
         graph_builder graph(graph_memory_, n_nodes);
         build(graph);
         if (!ggml_backend_sched_reserve(sched_.get(), graph.gf)) {
-            throw error(error_code::out_of_memory,
-                        "the memory for computing could not be allocated: use a smaller batchSize or contextSize");
+            ggml_backend_t first            = ggml_backend_sched_get_backend(sched_.get(), 0);
+            ggml_backend_buffer_type_t type = ggml_backend_get_default_buffer_type(first);
+            out_of_compute_memory(memory_name(type), needed.front(), free_memory(type));
         }
     }
 }
 
 memory_use context::memory() const {
-    memory_use use;
-    use.weights    = model_->n_bytes_allocated;
-    use.device     = model_->n_bytes_device;
-    const auto add = [&](size_t & part, size_t n_bytes, ggml_backend_t backend) {
-        part += n_bytes;
-        use.device += is_host_memory(ggml_backend_get_default_buffer_type(backend)) ? 0 : n_bytes;
-    };
-    ggml_backend_t main = ggml_backend_sched_get_backend(sched_.get(), 0);
-    add(use.self_cache, self_->n_bytes(), main);
-    add(use.cross_cache, cross_->n_bytes(), main);
+    std::vector<size_t> scratch;
+    std::vector<ggml_backend_t> backends;
     for (int i = 0; i < ggml_backend_sched_get_n_backends(sched_.get()); i++) {
-        ggml_backend_t backend = ggml_backend_sched_get_backend(sched_.get(), i);
-        add(use.compute, ggml_backend_sched_get_buffer_size(sched_.get(), backend), backend);
+        backends.push_back(ggml_backend_sched_get_backend(sched_.get(), i));
+        scratch.push_back(ggml_backend_sched_get_buffer_size(sched_.get(), backends.back()));
     }
-    return use;
+    return add_up_memory(backends, *model_, *self_, *cross_, scratch);
 }
 
 cross_image context::locate(int32_t slot, int32_t n_tiles, image_range range) const {
@@ -127,7 +121,7 @@ bool context::compute(ggml_cgraph * gf) {
     }
     if (status == GGML_STATUS_ALLOC_FAILED) {
         throw error(error_code::out_of_memory,
-                    "the device ran out of memory while computing: use a smaller contextSize");
+                    "a device ran out of memory while computing: use a smaller contextSize or fewer gpuLayers");
     }
     if (status != GGML_STATUS_SUCCESS) {
         throw error(error_code::backend, format("the device failed while computing (ggml status %d)", int(status)));

@@ -6,6 +6,7 @@
 #include "cross-cache.h"
 #include "image-input.h"
 #include "importance-collector.h"
+#include "memory-use.h"
 #include "model.h"
 #include "self-cache.h"
 #include "text-graph.h"
@@ -19,24 +20,18 @@
 namespace bllossom {
 
 struct context_options {
-    int64_t n_ctx     = 0; // cells of the self cache; 0: min(training length, 8192)
-    int32_t n_batch   = 0; // rows per graph; 0: 512
-    int32_t n_images  = 0; // slots of the cross cache; 0: 4
-    ggml_type kv_type = GGML_TYPE_F16;
-    row_mode mode     = row_mode::hf;
+    int64_t n_ctx      = 0; // cells of the self cache
+    int32_t n_batch    = 0; // rows per graph; 0: 512
+    int32_t n_images   = 0; // slots of the cross cache
+    cache_type kv_type = cache_type::f16;
+    row_mode mode      = row_mode::hf;
 };
 
-/** The options with every 0 replaced by what it stands for. */
-context_options with_defaults(context_options options, const hparams & hp);
+/** Rows per graph: 512 unless options say otherwise, and no more than the cache has cells. */
+int32_t batch_rows(const context_options & options);
 
-/** Bytes, and how many of them lie on a GPU. */
-struct memory_use {
-    size_t weights     = 0;
-    size_t self_cache  = 0;
-    size_t cross_cache = 0;
-    size_t compute     = 0;
-    size_t device      = 0;
-};
+/** Where the caches of each layer lie. */
+layer_buffer_types cache_types(const backend_set & backends, const placement & place, int32_t n_layer);
 
 /** Intermediate results of an encode, for tests. */
 struct vision_probe {
@@ -47,17 +42,21 @@ struct vision_probe {
 class context {
   public:
     /**
-     * Allocates the caches and reserves the memory of the largest graphs. Throws error{out_of_memory}.
+     * Allocates the caches where a placement, which the model was loaded with too, has their layers, and reserves the
+     * memory of the largest graphs. Throws error{out_of_memory}.
      * should_abort is polled while a graph runs, on the thread that runs it.
      */
-    context(std::shared_ptr<const model> m, const backend_set & backends, context_options options,
-            std::function<bool()> should_abort);
+    context(std::shared_ptr<const model> m, const backend_set & backends, const placement & place,
+            context_options options, std::function<bool()> should_abort);
 
     const model & get_model() const { return *model_; }
     const context_options & options() const { return options_; }
     self_cache & self() { return *self_; }
     cross_cache & cross() { return *cross_; }
     memory_use memory() const;
+
+    /** Parts that the last graph was computed in, each on one device. */
+    int n_graph_parts() const { return ggml_backend_sched_get_n_splits(sched_.get()); }
 
     /** Where the image in a slot lies, for rows of the given range. */
     cross_image locate(int32_t slot, int32_t n_tiles, image_range range) const;

@@ -1,35 +1,22 @@
 #include "cross-cache.h"
 
-#include "cache-buffer.h"
 #include "error.h"
 
 #include <algorithm>
 
 namespace bllossom {
 
-static constexpr int64_t slot_padding = 256; // flash attention kernels want aligned key counts
+cross_cache::cross_cache(const hparams & hp, cache_type type, int32_t n_slots)
+    : n_slots_(n_slots), slot_cells_(padded_cells(hp.vision.n_rows())),
+      buffer_(hp.text.is_cross, type, hp.text.n_embd_kv(), n_slots * slot_cells_) {}
 
-cross_cache::cross_cache(const hparams & hp, ggml_type type, int32_t n_slots)
-    : n_slots_(n_slots), slot_cells_((hp.vision.n_rows() + slot_padding - 1) / slot_padding * slot_padding),
-      k_(size_t(hp.text.n_layer)), v_(size_t(hp.text.n_layer)) {
-    ctx_.reset(ggml_init({size_t(2 * hp.text.n_layer + 1) * ggml_tensor_overhead(), nullptr, true}));
-    for (int32_t il = 0; il < hp.text.n_layer; il++) {
-        if (hp.text.is_cross[size_t(il)]) {
-            k_[size_t(il)] = ggml_new_tensor_2d(ctx_.get(), type, hp.text.n_embd_kv(), n_slots * slot_cells_);
-            v_[size_t(il)] = ggml_new_tensor_2d(ctx_.get(), type, hp.text.n_embd_kv(), n_slots * slot_cells_);
-        }
-    }
-}
-
-void cross_cache::allocate(ggml_backend_buffer_type_t buft) {
-    buffer_  = allocate_cache(ctx_.get(), buft, format("the cache for %d images", n_slots()), "maxImages");
-    n_bytes_ = ggml_backend_buffer_get_size(buffer_.get());
+void cross_cache::allocate(const layer_buffer_types & types) {
+    buffer_.allocate(types, format("the cache for %d images", n_slots()), "maxImages");
     slots_.resize(size_t(n_slots_));
 }
 
-void cross_cache::outline(ggml_backend_buffer_type_t buft) {
-    n_bytes_ = ggml_backend_alloc_ctx_tensors_from_buft_size(ctx_.get(), buft);
-    buffer_  = outline_tensors(ctx_.get(), buft);
+void cross_cache::outline(const layer_buffer_types & types) {
+    buffer_.outline(types);
 }
 
 /** The slot of an image; one that is ready before one that is only promised. -1 when there is none outside `taken`. */
@@ -97,14 +84,7 @@ void cross_cache::release(int32_t index) {
 }
 
 void cross_cache::wipe(int32_t index) {
-    for (const auto & tensors : {k_, v_}) {
-        for (ggml_tensor * tensor : tensors) {
-            if (tensor) {
-                const size_t row = tensor->nb[1];
-                ggml_backend_tensor_memset(tensor, 0, size_t(first_cell(index)) * row, size_t(slot_cells_) * row);
-            }
-        }
-    }
+    buffer_.wipe(first_cell(index), slot_cells_);
 }
 
 void cross_cache::clear_unused() {

@@ -2,6 +2,7 @@
 // Keys and values of the cross-attention layers: one slot per image, found again by content, kept until the room is
 // needed. Slots are counted by their users; what nobody uses is replaced oldest first.
 
+#include "cache-buffer.h"
 #include "hparams.h"
 
 #include <cstdint>
@@ -15,23 +16,22 @@ namespace bllossom {
 
 class cross_cache {
   public:
-    cross_cache(const hparams & hp, ggml_type type, int32_t n_slots);
+    cross_cache(const hparams & hp, cache_type type, int32_t n_slots);
 
     /** Takes the memory of the cache, zeroed; once, before anything is written. Throws error{out_of_memory}. */
-    void allocate(ggml_backend_buffer_type_t buft);
+    void allocate(const layer_buffer_types & types);
 
     /** Takes none: graphs can be built and measured, not computed. */
-    void outline(ggml_backend_buffer_type_t buft);
+    void outline(const layer_buffer_types & types);
 
-    ggml_tensor * k(int32_t il) const {
-        return k_[size_t(il)];
-    } // [n_embd_kv, n_slots * slot_cells]; null for a self layer
-    ggml_tensor * v(int32_t il) const { return v_[size_t(il)]; }
+    /** [n_embd_kv, n_slots * slot_cells]; null for a self layer. */
+    ggml_tensor * k(int32_t il) const { return buffer_.k(il); }
+    ggml_tensor * v(int32_t il) const { return buffer_.v(il); }
 
     int32_t n_slots() const { return n_slots_; }
     int64_t slot_cells() const { return slot_cells_; } // rows of an image, padded for flash attention
     int64_t first_cell(int32_t slot) const { return slot * slot_cells_; }
-    size_t n_bytes() const { return n_bytes_; }
+    size_t n_bytes(ggml_backend_buffer_type_t type) const { return buffer_.n_bytes(type); }
 
     /**
      * A slot for each image of a request, each with one more user; nullopt, and nothing changed, when there is not room
@@ -71,11 +71,7 @@ class cross_cache {
     std::vector<image_slot> slots_; // [n_slots] once allocated
     uint64_t clock_     = 0;
     int64_t slot_cells_ = 0;
-    std::vector<ggml_tensor *> k_; // [n_layer]
-    std::vector<ggml_tensor *> v_;
-    ggml_context_ptr ctx_;
-    ggml_backend_buffer_ptr buffer_;
-    size_t n_bytes_ = 0; // of an outline: that it would take
+    cache_buffer buffer_;
 };
 
 } // namespace bllossom

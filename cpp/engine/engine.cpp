@@ -2,6 +2,7 @@
 
 #include "backend.h"
 #include "error.h"
+#include "memory-plan.h"
 #include "runner.h"
 
 #include <algorithm>
@@ -194,10 +195,11 @@ void engine::settle_error(uint32_t id, const error & cause) {
         return;
     }
     event e{};
-    e.type = event::kind::error;
-    e.id   = id;
-    e.code = cause.code();
-    e.text = cause.what();
+    e.type     = event::kind::error;
+    e.id       = id;
+    e.code     = cause.code();
+    e.text     = cause.what();
+    e.shortage = cause.shortage();
     emit(std::move(e));
 }
 
@@ -305,7 +307,7 @@ static model_info describe(const model & m, const vocab & v, const backend_set &
     info.chat_template  = v.chat_template();
     info.memory         = c.memory();
 
-    info.device_description = ggml_backend_dev_description(ggml_backend_get_device(backends.all().front()));
+    info.device_description = backends.description();
     return info;
 }
 
@@ -327,17 +329,21 @@ void engine::do_load(uint32_t id, const engine_options & options, const cancel_f
         emit(std::move(e));
         return !stop();
     };
-    auto next      = std::make_unique<loaded_model>();
-    next->backends = std::make_unique<backend_set>(options.device, options.n_threads);
-    next->weights  = load_model(*next->backends, to_load_options(options, progress));
-    if (options.n_threads == 0) {
-        next->backends->set_n_threads(useful_threads(next->weights->n_bytes, next->backends->n_threads()));
+    auto next              = std::make_unique<loaded_model>();
+    next->backends         = std::make_unique<backend_set>(options.device, options.n_threads);
+    const memory_plan plan = plan_memory(*next->backends, options);
+    for (int32_t gpu = 0; gpu < next->backends->n_gpus(); gpu++) {
+        if (!plan.place.uses_gpu(gpu)) {
+            next->backends->close_gpu(gpu);
+        }
     }
+    next->backends->set_n_threads(plan.n_threads);
+    next->weights = load_model(*next->backends, to_load_options(options, plan.place, progress));
     const model_source source(options);
     next->words =
         std::make_shared<vocab>(source.metadata(), next->weights->hp.text.n_vocab, next->weights->hp.image_token_id);
     next->requests = std::make_unique<runner>(
-        next->weights, next->words, *next->backends, options.context,
+        next->weights, next->words, *next->backends, plan.place, options.context,
         options.n_seq_max > 0 ? options.n_seq_max : default_n_seq_max, [this](event && e) { emit(std::move(e)); },
         [this] { return closing_.load(); });
     auto info = std::make_shared<model_info>(

@@ -5,9 +5,8 @@
 // on that thread; everything that happens is reported as events, which `drain` hands over. Every id given to a command
 // is settled by exactly one event (event.h). Nothing here knows N-API.
 
+#include "engine-options.h"
 #include "event.h"
-#include "gpu-limits.h"
-#include "model-source.h"
 #include "request.h"
 
 #include <condition_variable>
@@ -23,22 +22,6 @@
 namespace bllossom {
 
 class runner;
-
-struct engine_options : model_files {
-    std::string device   = "auto"; // backend.h
-    int32_t n_threads    = 0;      // 0: physical cores
-    int32_t n_gpu_layers = -1;     // -1: as many as fit
-    gpu_limits gpu;                // what "fit" means
-    int32_t n_seq_max  = 0;        // 0: 4
-    bool check_tensors = true;
-    context_options context;
-};
-
-/** Those of loading the weights. */
-inline load_options to_load_options(const engine_options & options, std::function<bool(float)> progress = nullptr) {
-    const model_files & files = options;
-    return {files, options.check_tensors, options.n_gpu_layers, options.gpu, std::move(progress)};
-}
 
 class engine {
   public:

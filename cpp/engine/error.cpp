@@ -1,5 +1,7 @@
 #include "error.h"
 
+#include "memory-shortage.h"
+
 #include <cstdarg>
 #include <cstdio>
 #include <vector>
@@ -47,6 +49,10 @@ const char * error_code_name(error_code code) {
     }
     return "ERR_INTERNAL";
 }
+
+error::error(const std::string & message, const memory_shortage & shortage)
+    : std::runtime_error(message), code_(error_code::out_of_memory),
+      shortage_(std::make_shared<memory_shortage>(shortage)) {}
 
 std::string format(const char * fmt, ...) {
     va_list args;

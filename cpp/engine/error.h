@@ -3,10 +3,13 @@
 // to do. Inside the engine errors travel as the exception `error`; the engine thread and the binding turn them into
 // events and rejected promises. `lib/errors.ts` holds the same table, and a test compares the two.
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 
 namespace bllossom {
+
+struct memory_shortage;
 
 enum class error_code {
     invalid_option,    // ERR_INVALID_OPTION     an argument of the call is wrong
@@ -37,10 +40,18 @@ const char * error_code_name(error_code code);
 class error : public std::runtime_error {
   public:
     error(error_code code, const std::string & message) : std::runtime_error(message), code_(code) {}
+
+    /** Of out_of_memory. */
+    error(const std::string & message, const memory_shortage & shortage);
+
     error_code code() const noexcept { return code_; }
+
+    /** The numbers of an out_of_memory, where they are known; else null. */
+    const std::shared_ptr<const memory_shortage> & shortage() const noexcept { return shortage_; }
 
   private:
     error_code code_;
+    std::shared_ptr<const memory_shortage> shortage_;
 };
 
 /** printf into a std::string. */

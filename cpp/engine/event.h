@@ -2,6 +2,7 @@
 // What the engine says. Every id is settled by exactly one event of kind loaded, done, evaluated, ok or error.
 
 #include "context.h"
+#include "memory-shortage.h"
 #include "request.h"
 
 #include <cstdint>
@@ -47,6 +48,7 @@ struct event {
     generate_stats stats;
     std::shared_ptr<const model_info> info;
     std::shared_ptr<const evaluation> result;
+    std::shared_ptr<const memory_shortage> shortage; // error{out_of_memory}, where it is known
 
     /** Whether it settles its id. */
     bool is_final() const { return type != kind::progress && type != kind::piece; }

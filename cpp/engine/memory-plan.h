@@ -1,17 +1,36 @@
 #pragma once
-// How much memory a model will take, before it is loaded.
+// How a model will lie in the memory of this machine, before it is loaded.
 
-#include "engine.h"
+#include "backend.h"
+#include "engine-options.h"
+#include "memory-use.h"
 
 namespace bllossom {
 
+struct planned_device : device_use {
+    uint64_t memory_free  = 0; // now
+    uint64_t memory_total = 0;
+    uint64_t limit        = 0; // that may be used
+    uint64_t reserve      = 0; // of that, what the backend takes beside what is listed
+    int32_t n_layers      = 0; // text layers
+};
+
+struct memory_plan {
+    placement place;
+    std::vector<planned_device> devices; // the GPUs in use, in the order of the layers, then the CPU
+    int32_t n_threads = 0;
+
+    memory_use use() const;
+};
+
 /**
- * What an engine that loads with these options will allocate, and the work buffer of the CPU backend beside it. Reads
- * the header of the file only, takes no memory for weights or caches, and measures the same graphs that a context
- * reserves memory for. Not in it: the vocabulary, and the program around the engine.
+ * The best way to load a model with these options on these devices, with what an engine will then allocate. Reads the
+ * header of the files only, takes no memory for weights or caches, and measures the same graphs that a context reserves
+ * memory for. Not in it: the vocabulary, and the program around the engine.
  *
- * Throws what a load throws for a file or options that it refuses, but nothing for want of memory.
+ * Throws what a load throws for a file or options that it refuses; error{out_of_memory} with a memory_shortage when
+ * nothing that the options allow fits.
  */
-memory_use plan_memory(const engine_options & options);
+memory_plan plan_memory(const backend_set & backends, const engine_options & options);
 
 } // namespace bllossom

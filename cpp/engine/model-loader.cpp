@@ -3,6 +3,7 @@
 #include "assert-guard.h"
 #include "cache-buffer.h"
 #include "error.h"
+#include "memory-shortage.h"
 #include "model-source.h"
 #include "tensor-plan.h"
 #include "weight-placement.h"
@@ -21,13 +22,22 @@ namespace {
 
 constexpr size_t chunk_bytes     = 16 << 20; // read, checked and reported at once
 constexpr size_t min_share_bytes = 1 << 20;  // of a check, worth a thread
-constexpr double memory_share    = 0.9;      // of the available memory that weights may take
 
 /** The tensors of one buffer type. */
 struct weight_group {
     ggml_context * ctx                     = nullptr;
     ggml_backend_buffer_type_t buffer_type = nullptr;
+    ggml_backend_buffer_usage usage        = GGML_BACKEND_BUFFER_USAGE_WEIGHTS;
 };
+
+/**
+ * The frequencies of RoPE are read on every device. As weights they would cut a graph wherever they lie elsewhere, once
+ * per layer; as what they are, a few numbers, they are copied once.
+ */
+ggml_backend_buffer_usage usage_of(const planned_tensor & planned) {
+    const bool is_read_everywhere = planned.part == model_part::input && planned.use == tensor_use::vector;
+    return is_read_everywhere ? GGML_BACKEND_BUFFER_USAGE_ANY : GGML_BACKEND_BUFFER_USAGE_WEIGHTS;
+}
 
 class model_loader {
   public:
@@ -39,6 +49,7 @@ class model_loader {
         plan();
         for (const auto & group : groups_) {
             model_->buffers.push_back(outline_tensors(group.ctx, group.buffer_type));
+            ggml_backend_buffer_set_usage(model_->buffers.back().get(), group.usage);
         }
         return std::move(model_);
     }
@@ -59,11 +70,6 @@ class model_loader {
         match_tensors(source_, plan_);
         summarize();
         create_tensors();
-        for (const auto & group : groups_) {
-            const size_t n_bytes = ggml_backend_alloc_ctx_tensors_from_buft_size(group.ctx, group.buffer_type);
-            model_->n_bytes_allocated += n_bytes;
-            model_->n_bytes_device += is_host_memory(group.buffer_type) ? 0 : n_bytes;
-        }
     }
 
     void summarize() {
@@ -80,56 +86,60 @@ class model_loader {
                        [](unsigned char c) { return char(std::toupper(c)); });
     }
 
-    weight_group & group_of(ggml_backend_buffer_type_t buffer_type) {
+    weight_group & group_of(const planned_tensor & planned) {
+        const ggml_backend_buffer_usage usage = usage_of(planned);
         for (auto & group : groups_) {
-            if (group.buffer_type == buffer_type) {
+            if (group.buffer_type == planned.buffer_type && group.usage == usage) {
                 return group;
             }
         }
         const ggml_init_params params{plan_.size() * ggml_tensor_overhead(), nullptr, true};
         model_->contexts.emplace_back(ggml_init(params));
-        groups_.push_back({model_->contexts.back().get(), buffer_type});
+        groups_.push_back({model_->contexts.back().get(), planned.buffer_type, usage});
         return groups_.back();
     }
 
     void create_tensors() {
-        place_weights(backends_, options_.n_gpu_layers, options_.gpu, plan_);
+        place_weights(backends_, options_.place, plan_);
         for (const auto & planned : plan_) {
             if (planned.use == tensor_use::gate) {
                 continue;
             }
             const source_tensor & source = *planned.source;
-            ggml_context * ctx           = group_of(planned.buffer_type).ctx;
+            ggml_context * ctx           = group_of(planned).ctx;
             *planned.slot                = ggml_new_tensor(ctx, source.type, source.n_dims, source.ne.data());
             ggml_set_name(*planned.slot, source.name.c_str());
+            count(planned);
         }
     }
 
-    [[noreturn]] static void out_of_memory(const char * where, size_t needed, size_t available) {
-        throw error(error_code::out_of_memory,
-                    format("the weights need %zu MiB on %s, %zu MiB are available; free memory, use a smaller "
+    void count(const planned_tensor & planned) const {
+        weight_use & use   = model_->use[memory_name(planned.buffer_type)];
+        const size_t align = ggml_backend_buft_get_alignment(planned.buffer_type);
+        const size_t bytes = ggml_backend_buft_get_alloc_size(planned.buffer_type, *planned.slot);
+        (planned.part == model_part::vision ? use.vision : use.text) += (bytes + align - 1) / align * align;
+    }
+
+    [[noreturn]] static void out_of_memory(const std::string & where, size_t needed, size_t available) {
+        throw error(format("the weights need %zu MiB on %s, %zu MiB are available; free memory, use a smaller "
                            "quantization, or change gpuLayers",
-                           needed >> 20, where, available >> 20));
+                           needed >> 20, where.c_str(), available >> 20),
+                    {where, needed, available, std::nullopt});
     }
 
-    /** Adds up what will be allocated on each device before anything is. */
+    /** Adds up what will be allocated on each device before anything is: a plan may be older than other processes. */
     void check_memory() const {
-        std::map<ggml_backend_dev_t, size_t> needed;
-        ggml_backend_dev_t cpu = ggml_backend_get_device(backends_.cpu());
+        std::map<std::string, size_t> needed, free;
         for (const auto & group : groups_) {
-            ggml_backend_dev_t device = ggml_backend_buft_get_device(group.buffer_type);
-            needed[device != nullptr ? device : cpu] +=
-                ggml_backend_alloc_ctx_tensors_from_buft_size(group.ctx, group.buffer_type);
+            const std::string where = memory_name(group.buffer_type);
+            needed[where] += ggml_backend_alloc_ctx_tensors_from_buft_size(group.ctx, group.buffer_type);
+            free[where] = free_memory(group.buffer_type);
         }
-        needed[cpu] += staging_bytes();
-        for (const auto & [device, bytes] : needed) {
-            size_t free = available_memory(), total = 0;
-            if (device != cpu) {
-                ggml_backend_dev_memory(device, &free, &total);
-            }
-            const auto usable = size_t(double(free) * memory_share);
-            if (bytes > usable) {
-                out_of_memory(ggml_backend_dev_name(device), bytes, usable);
+        needed["CPU"] += staging_bytes();
+        free["CPU"] = available_memory();
+        for (const auto & [where, bytes] : needed) {
+            if (bytes > free[where]) {
+                out_of_memory(where, bytes, free[where]);
             }
         }
     }
@@ -139,10 +149,10 @@ class model_loader {
             ggml_backend_buffer_t buffer = ggml_backend_alloc_ctx_tensors_from_buft(group.ctx, group.buffer_type);
             if (buffer == nullptr) {
                 const size_t needed = ggml_backend_alloc_ctx_tensors_from_buft_size(group.ctx, group.buffer_type);
-                out_of_memory(ggml_backend_buft_name(group.buffer_type), needed, available_memory());
+                out_of_memory(memory_name(group.buffer_type), needed, free_memory(group.buffer_type));
             }
             model_->buffers.emplace_back(buffer);
-            ggml_backend_buffer_set_usage(buffer, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
+            ggml_backend_buffer_set_usage(buffer, group.usage);
         }
     }
 

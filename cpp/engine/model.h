@@ -2,12 +2,13 @@
 // A loaded model: hyper-parameters, tensors, and the buffers that hold them. Immutable after loading.
 
 #include "backend.h"
-#include "gpu-limits.h"
 #include "hparams.h"
 #include "model-source.h"
+#include "placement-plan.h"
 #include "weights.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,11 +18,16 @@
 namespace bllossom {
 
 struct load_options : model_files {
-    bool check_tensors   = true; // refuse NaN and infinity in the weights
-    int32_t n_gpu_layers = -1;   // text layers on the GPU; -1: as many as fit
-    gpu_limits gpu;              // what "fit" means
+    bool check_tensors = true; // refuse NaN and infinity in the weights
+    placement place;           // which device holds what
 
     std::function<bool(float)> progress; // called with 0..1; return false to cancel
+};
+
+/** Bytes of weights as they lie in memory; of an outline, as they would. */
+struct weight_use {
+    size_t text   = 0;
+    size_t vision = 0;
 };
 
 struct model {
@@ -32,11 +38,10 @@ struct model {
     std::vector<ggml_context_ptr> contexts;
     std::vector<ggml_backend_buffer_ptr> buffers;
 
-    int64_t n_params         = 0;
-    size_t n_bytes           = 0; // bytes of weights, as stored
-    size_t n_bytes_allocated = 0; // as they lie in memory (an outline: as they would)
-    size_t n_bytes_device    = 0; // of those, on a GPU
-    std::string ftype;            // type that holds most of the weights, e.g. "Q4_K"
+    int64_t n_params = 0;
+    size_t n_bytes   = 0;                  // bytes of weights, as stored
+    std::string ftype;                     // type that holds most of the weights, e.g. "Q4_K"
+    std::map<std::string, weight_use> use; // by the device, as memory_name has it
 };
 
 /**

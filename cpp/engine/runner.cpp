@@ -7,10 +7,19 @@
 
 namespace bllossom {
 
+/** The options with what a placement has chosen. */
+static context_options resolved(context_options options, const placement & place) {
+    options.n_ctx    = place.n_ctx;
+    options.n_images = place.n_images;
+    options.kv_type  = place.kv_type;
+    return options;
+}
+
 runner::runner(std::shared_ptr<const model> m, std::shared_ptr<const vocab> v, const backend_set & backends,
-               const context_options & options, int32_t n_seq_max, emit_function emit, std::function<bool()> is_closing)
+               const placement & place, const context_options & options, int32_t n_seq_max, emit_function emit,
+               std::function<bool()> is_closing)
     : model_(std::move(m)), vocab_(std::move(v)), emit_(std::move(emit)), is_closing_(std::move(is_closing)),
-      context_(model_, backends, options, [this] { return should_abort(); }),
+      context_(model_, backends, place, resolved(options, place), [this] { return should_abort(); }),
       evaluator_(context_, n_seq_max, [this] { return should_abort(); }), grammars_(vocab_),
       seq_used_(size_t(n_seq_max)) {}
 
@@ -314,10 +323,11 @@ void runner::fail(sequence & s, const error & cause) {
     release(s);
     s.move_to(phase::done);
     event e{};
-    e.type = event::kind::error;
-    e.id   = s.id();
-    e.code = cause.code();
-    e.text = cause.what();
+    e.type     = event::kind::error;
+    e.id       = s.id();
+    e.code     = cause.code();
+    e.text     = cause.what();
+    e.shortage = cause.shortage();
     emit_(std::move(e));
 }
 

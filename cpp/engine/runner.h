@@ -21,7 +21,8 @@ class runner {
 
     /** is_closing: polled while computing; true stops everything. */
     runner(std::shared_ptr<const model> m, std::shared_ptr<const vocab> v, const backend_set & backends,
-           const context_options & options, int32_t n_seq_max, emit_function emit, std::function<bool()> is_closing);
+           const placement & place, const context_options & options, int32_t n_seq_max, emit_function emit,
+           std::function<bool()> is_closing);
 
     context & get_context() { return context_; }
 

@@ -1,38 +1,28 @@
 #include "self-cache.h"
 
 #include "attention-mask.h"
-#include "cache-buffer.h"
 #include "error.h"
 
 #include <algorithm>
 
 namespace bllossom {
 
-static int64_t round_up(int64_t value, int64_t multiple) {
-    return (value + multiple - 1) / multiple * multiple;
+static std::vector<bool> self_layers(const text_hparams & hp) {
+    std::vector<bool> layers = hp.is_cross;
+    layers.flip();
+    return layers;
 }
 
-self_cache::self_cache(const text_hparams & hp, ggml_type type, int64_t n_cells)
-    : n_cells_(round_up(n_cells, padding)), n_free_(n_cells_), k_(size_t(hp.n_layer)), v_(size_t(hp.n_layer)) {
-    ctx_.reset(ggml_init({size_t(2 * hp.n_layer + 1) * ggml_tensor_overhead(), nullptr, true}));
-    for (int32_t il = 0; il < hp.n_layer; il++) {
-        if (!hp.is_cross[size_t(il)]) {
-            k_[size_t(il)] = ggml_new_tensor_2d(ctx_.get(), type, hp.n_embd_kv(), n_free_);
-            v_[size_t(il)] = ggml_new_tensor_2d(ctx_.get(), type, hp.n_embd_kv(), n_free_);
-        }
-    }
-}
+self_cache::self_cache(const text_hparams & hp, cache_type type, int64_t n_cells)
+    : n_cells_(padded_cells(n_cells)), n_free_(n_cells_), buffer_(self_layers(hp), type, hp.n_embd_kv(), n_cells_) {}
 
-void self_cache::allocate(ggml_backend_buffer_type_t buft) {
-    const std::string what = format("the cache for %lld positions", (long long) n_cells());
-    buffer_                = allocate_cache(ctx_.get(), buft, what, "contextSize");
-    n_bytes_               = ggml_backend_buffer_get_size(buffer_.get());
+void self_cache::allocate(const layer_buffer_types & types) {
+    buffer_.allocate(types, format("the cache for %lld positions", (long long) n_cells()), "contextSize");
     cells_.resize(size_t(n_cells_));
 }
 
-void self_cache::outline(ggml_backend_buffer_type_t buft) {
-    n_bytes_ = ggml_backend_alloc_ctx_tensors_from_buft_size(ctx_.get(), buft);
-    buffer_  = outline_tensors(ctx_.get(), buft);
+void self_cache::outline(const layer_buffer_types & types) {
+    buffer_.outline(types);
 }
 
 std::vector<int64_t> self_cache::take(int32_t seq, int32_t pos, int32_t n) {
@@ -69,19 +59,13 @@ void self_cache::wipe(int32_t seq) {
         while (end < cells_.size() && cells_[end].seq >= 0 && cells_[end].seq == seq) {
             end++;
         }
-        for (const auto & tensors : {k_, v_}) {
-            for (ggml_tensor * tensor : tensors) {
-                if (tensor && end > first) {
-                    ggml_backend_tensor_memset(tensor, 0, first * tensor->nb[1], (end - first) * tensor->nb[1]);
-                }
-            }
-        }
+        buffer_.wipe(int64_t(first), int64_t(end - first));
         first = end;
     }
 }
 
 int64_t self_cache::n_kv() const {
-    return std::max(padding, round_up(n_used_end_, padding));
+    return std::max(cell_padding, padded_cells(n_used_end_));
 }
 
 void self_cache::fill_mask_row(uint16_t * mask, int64_t n_kv, int32_t seq, int32_t pos) const {

@@ -1,6 +1,7 @@
 #pragma once
 // Keys and values of the self-attention layers: one pool of cells per engine, shared by all sequences.
 
+#include "cache-buffer.h"
 #include "hparams.h"
 
 #include <cstdint>
@@ -12,24 +13,21 @@ namespace bllossom {
 
 class self_cache {
   public:
-    /** n_cells is rounded up to a multiple of `padding`. */
-    self_cache(const text_hparams & hp, ggml_type type, int64_t n_cells);
+    /** n_cells is rounded up to a multiple of `cell_padding`. */
+    self_cache(const text_hparams & hp, cache_type type, int64_t n_cells);
 
     /** Takes the memory of the cache, zeroed; once, before anything is written. Throws error{out_of_memory}. */
-    void allocate(ggml_backend_buffer_type_t buft);
+    void allocate(const layer_buffer_types & types);
 
     /** Takes none: graphs can be built and measured, not computed. */
-    void outline(ggml_backend_buffer_type_t buft);
+    void outline(const layer_buffer_types & types);
 
-    /** Attended cells are a multiple of this, so that flash attention finds aligned shapes. */
-    static constexpr int64_t padding = 256;
-
-    ggml_tensor * k(int32_t il) const { return k_[size_t(il)]; } // [n_embd_kv, n_cells]; null for a cross layer
-    ggml_tensor * v(int32_t il) const { return v_[size_t(il)]; }
+    ggml_tensor * k(int32_t il) const { return buffer_.k(il); } // [n_embd_kv, n_cells]; null for a cross layer
+    ggml_tensor * v(int32_t il) const { return buffer_.v(il); }
 
     int64_t n_cells() const { return n_cells_; }
     int64_t n_free() const { return n_free_; }
-    size_t n_bytes() const { return n_bytes_; }
+    size_t n_bytes(ggml_backend_buffer_type_t type) const { return buffer_.n_bytes(type); }
 
     /** Takes n free cells for (seq, pos), (seq, pos+1), …; the lowest free ones. The caller has checked n_free(). */
     std::vector<int64_t> take(int32_t seq, int32_t pos, int32_t n);
@@ -40,7 +38,7 @@ class self_cache {
     /** Overwrites what a sequence wrote with zeros: a mask hides numbers, but not NaN. */
     void wipe(int32_t seq);
 
-    /** Cells to attend to: all that are in use, rounded up to `padding`. */
+    /** Cells to attend to: all that are in use, rounded up to `cell_padding`. */
     int64_t n_kv() const;
 
     /** One row of the causal mask, F16 bits [n_kv]: 0 for cells of `seq` at positions <= pos, -infinity elsewhere. */
@@ -55,12 +53,8 @@ class self_cache {
     int64_t n_cells_;
     std::vector<cell> cells_; // [n_cells] once allocated
     int64_t n_free_     = 0;
-    int64_t n_used_end_ = 0;       // all used cells lie below
-    std::vector<ggml_tensor *> k_; // [n_layer]
-    std::vector<ggml_tensor *> v_;
-    ggml_context_ptr ctx_;
-    ggml_backend_buffer_ptr buffer_;
-    size_t n_bytes_ = 0; // of an outline: that it would take
+    int64_t n_used_end_ = 0; // all used cells lie below
+    cache_buffer buffer_;
 };
 
 } // namespace bllossom

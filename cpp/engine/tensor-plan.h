@@ -43,6 +43,11 @@ struct planned_tensor {
     ggml_backend_buffer_type_t buffer_type = nullptr; // set by place_weights; null for gates
 };
 
+/** Whether a GPU may hold a tensor; what is read by rows stays in host memory. */
+inline bool is_device_weight(const planned_tensor & planned) {
+    return planned.part != model_part::input && planned.use != tensor_use::table && planned.use != tensor_use::gate;
+}
+
 /** Sizes the layer vectors of both weights and plans every tensor; the slots point into the two. */
 std::vector<planned_tensor> plan_tensors(const hparams & hp, vision_weights & vision, text_weights & text);
 

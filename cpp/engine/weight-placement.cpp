@@ -1,6 +1,5 @@
 #include "weight-placement.h"
 
-#include "error.h"
 #include "source-tensor.h"
 
 #include <algorithm>
@@ -8,9 +7,6 @@
 namespace bllossom {
 
 namespace {
-
-// Of the GPU memory that may be planned for, the part that weights may take; caches and compute buffers need the rest.
-constexpr double gpu_weight_share = 0.9;
 
 /** Buffer types of the CPU that store weights in a layout of their own, best first. */
 std::vector<ggml_backend_buffer_type_t> repacking_buffer_types(ggml_backend_dev_t cpu) {
@@ -44,72 +40,58 @@ bool can_multiply(ggml_backend_dev_t device, ggml_backend_buffer_type_t buffer_t
     return ggml_backend_dev_supports_op(device, result);
 }
 
-/** Whether a tensor is one that a GPU may hold at all. */
-bool is_device_weight(const planned_tensor & planned) {
-    return planned.part != model_part::input && planned.use != tensor_use::table && planned.use != tensor_use::gate;
+/** The GPU that a placement has for a tensor, or on_host. */
+int32_t gpu_of(const planned_tensor & planned, const placement & place) {
+    switch (planned.part) {
+    case model_part::input: // the frequencies of RoPE, which is computed where the layers lie
+        return planned.use == tensor_use::vector && place.n_gpu_layers() == int32_t(place.layer_gpu.size())
+                   ? place.output_gpu
+                   : on_host;
+    case model_part::vision:
+        return place.vision_gpu;
+    case model_part::layer:
+        return place.gpu_of_layer(planned.il);
+    case model_part::output:
+        return place.output_gpu;
+    }
+    return on_host;
 }
 
-/** The first text layer that the GPU holds; n_layer when it holds none. */
-int32_t first_gpu_layer(ggml_backend_dev_t gpu, const std::vector<planned_tensor> & plan, int32_t n_gpu_layers,
-                        const gpu_limits & limits) {
-    int32_t n_layer = 0;
-    for (const auto & planned : plan) {
-        n_layer = std::max(n_layer, planned.il + 1);
-    }
-    if (n_gpu_layers >= 0) {
-        return std::max(0, n_layer - n_gpu_layers);
-    }
-    size_t free = 0, total = 0;
-    ggml_backend_dev_memory(gpu, &free, &total);
-    auto budget = weight_budget(free, limits);
-    std::vector<uint64_t> layer_bytes(size_t(n_layer), 0);
-    for (const auto & planned : plan) {
-        if (planned.part == model_part::layer) {
-            layer_bytes[size_t(planned.il)] += planned.source->bytes;
-        } else if (is_device_weight(planned)) {
-            budget -= double(planned.source->bytes);
+/** Buffer types of the host for matrices, best first. */
+std::vector<ggml_backend_buffer_type_t> host_matrix_types(const backend_set & backends, const placement & place) {
+    for (int32_t gpu = 0; gpu < backends.n_gpus(); gpu++) {
+        if (place.uses_gpu(gpu)) {
+            auto pinned = ggml_backend_dev_host_buffer_type(ggml_backend_get_device(backends.at(gpu)));
+            return pinned != nullptr ? std::vector{pinned} : std::vector<ggml_backend_buffer_type_t>();
         }
     }
-    int32_t first = n_layer;
-    while (first > 0 && budget >= double(layer_bytes[size_t(first) - 1])) {
-        budget -= double(layer_bytes[size_t(--first)]);
-    }
-    return first;
+    return repacking_buffer_types(ggml_backend_get_device(backends.cpu()));
 }
 
 } // namespace
 
-double weight_budget(size_t free, const gpu_limits & limits) {
-    const double planned = double(free) * limits.share;
-    return gpu_weight_share * (limits.max_bytes > 0 ? std::min(planned, limits.max_bytes) : planned);
-}
+void place_weights(const backend_set & backends, const placement & place, std::vector<planned_tensor> & plan) {
+    ggml_backend_dev_t cpu  = ggml_backend_get_device(backends.cpu());
+    const auto for_matrices = host_matrix_types(backends, place);
 
-void place_weights(const backend_set & backends, int32_t n_gpu_layers, const gpu_limits & limits,
-                   std::vector<planned_tensor> & plan) {
-    ggml_backend_dev_t cpu          = ggml_backend_get_device(backends.cpu());
-    ggml_backend_buffer_type_t host = ggml_backend_dev_buffer_type(cpu);
-    const auto repacking            = repacking_buffer_types(cpu);
-
-    ggml_backend_dev_t gpu  = backends.gpu() != nullptr ? ggml_backend_get_device(backends.gpu()) : nullptr;
-    const int32_t gpu_layer = gpu != nullptr ? first_gpu_layer(gpu, plan, n_gpu_layers, limits) : 0;
-
-    const auto place = [&](const planned_tensor & planned) {
+    const auto buffer_type = [&](const planned_tensor & planned) {
         const bool is_matrix = planned.use == tensor_use::matrix;
-        const bool on_gpu    = gpu != nullptr && is_device_weight(planned) &&
-                            (planned.part != model_part::layer || planned.il >= gpu_layer);
-        if (on_gpu) {
-            ggml_backend_buffer_type_t device_type = ggml_backend_dev_buffer_type(gpu);
-            if (!is_matrix || can_multiply(gpu, device_type, planned)) {
-                return device_type;
+        const int32_t gpu    = planned.use == tensor_use::table ? on_host : gpu_of(planned, place);
+        if (gpu != on_host) {
+            ggml_backend_dev_t device       = ggml_backend_get_device(backends.at(gpu));
+            ggml_backend_buffer_type_t type = ggml_backend_dev_buffer_type(device);
+            if (!is_matrix || can_multiply(device, type, planned)) {
+                return type;
             }
         }
-        const auto repacked = std::find_if(repacking.begin(), repacking.end(), [&](ggml_backend_buffer_type_t type) {
-            return is_matrix && can_multiply(cpu, type, planned);
-        });
-        return repacked != repacking.end() ? *repacked : host;
+        const auto better =
+            std::find_if(for_matrices.begin(), for_matrices.end(), [&](ggml_backend_buffer_type_t type) {
+                return is_matrix && can_multiply(cpu, type, planned);
+            });
+        return better != for_matrices.end() ? *better : ggml_backend_dev_buffer_type(cpu);
     };
     for (auto & planned : plan) {
-        planned.buffer_type = planned.use == tensor_use::gate ? nullptr : place(planned);
+        planned.buffer_type = planned.use == tensor_use::gate ? nullptr : buffer_type(planned);
     }
 }
 

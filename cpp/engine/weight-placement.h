@@ -2,7 +2,7 @@
 // Decides which buffer type, and with it which device and which layout, every tensor of a plan lives in.
 
 #include "backend.h"
-#include "gpu-limits.h"
+#include "placement-plan.h"
 #include "tensor-plan.h"
 
 #include <vector>
@@ -10,13 +10,13 @@
 namespace bllossom {
 
 /**
- * Sets the buffer type of every tensor of a matched plan.
+ * Sets the buffer type of every tensor of a matched plan, as a placement says.
  *
- * On a GPU: the output head, the vision tower and the projector, and the last n_gpu_layers text layers (-1: as many as
- * the limits leave room for); tables stay in host memory. On the CPU, matrices go to the first buffer type that
- * multiplies faster from a layout of its own ("repacked"), everything else to plain memory.
+ * What a GPU cannot multiply with stays on the host. There, beside a GPU in use, matrices lie in memory that it reads
+ * fast ("pinned"): large batches are multiplied on it, wherever the weights are (graph-scheduler.h). Without a GPU they
+ * go to the first buffer type that multiplies faster from a layout of its own ("repacked"). Everything else lies in
+ * plain memory.
  */
-void place_weights(const backend_set & backends, int32_t n_gpu_layers, const gpu_limits & limits,
-                   std::vector<planned_tensor> & plan);
+void place_weights(const backend_set & backends, const placement & place, std::vector<planned_tensor> & plan);
 
 } // namespace bllossom

@@ -1,7 +1,7 @@
 /** How a command ends that does not come to its result, and what is said about it. */
 
 import { toBllossomError } from '../errors.js';
-import { BllossomError, type ErrorCode } from '../index.js';
+import { BllossomError, type ErrorCode, type FittingOptions, OutOfMemoryError } from '../index.js';
 import { errorLine, type MessageKey, message } from './messages.js';
 import { printable } from './printable.js';
 
@@ -32,7 +32,21 @@ export function exitCodeOf(error: unknown): number {
 export function describeError(error: unknown): string {
   if (error instanceof Interrupted) return error.message;
   const text = error instanceof Error ? error.message : String(error);
-  return errorLine(text, error instanceof BllossomError ? error.code : undefined);
+  const line = errorLine(text, error instanceof BllossomError ? error.code : undefined);
+  const wouldFit = error instanceof OutOfMemoryError ? error.wouldFit : null;
+  return wouldFit === null ? line : `${line} (${message('wouldFit', { options: optionsText(wouldFit) })})`;
+}
+
+/** Options of the library as they are given here: by a flag, else in the configuration. */
+function optionsText(wouldFit: FittingOptions): string {
+  const { deviceMap, gpuLayers, contextSize, kvCacheType, maxImages } = wouldFit;
+  return [
+    ...(deviceMap === undefined ? [] : [`--device ${deviceMap}`]),
+    ...(gpuLayers === undefined ? [] : [`--gpu-layers ${gpuLayers}`]),
+    ...(contextSize === undefined ? [] : [`--context ${contextSize}`]),
+    ...(kvCacheType === undefined ? [] : [`kv_cache_type: ${kvCacheType}`]),
+    ...(maxImages === undefined ? [] : [`max_images: ${maxImages}`]),
+  ].join(', ');
 }
 
 /** Says it on stderr, without a stack trace unless BLLOSSOM_DEBUG=1 asks for it. */
@@ -43,7 +57,19 @@ export function printError(error: unknown): void {
 }
 
 /** An error as it stands in JSON. */
-export function errorToJson(error: unknown): { code: ErrorCode; message: string } {
+export function errorToJson(error: unknown): ErrorJson {
   const code = error instanceof UsageError ? 'ERR_INVALID_OPTION' : toBllossomError(error).code;
-  return { code, message: error instanceof Error ? error.message : String(error) };
+  const said = { code, message: error instanceof Error ? error.message : String(error) };
+  if (!(error instanceof OutOfMemoryError) || error.needed === null) return said;
+  const { needed, available, wouldFit } = error;
+  return { ...said, needed, available, wouldFit };
+}
+
+interface ErrorJson {
+  code: ErrorCode;
+  message: string;
+  /** These only where memory was short, and by how much is known. */
+  needed?: number;
+  available?: number | null;
+  wouldFit?: Readonly<FittingOptions> | null;
 }

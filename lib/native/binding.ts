@@ -7,6 +7,8 @@
  * of `lib/errors.ts`.
  */
 
+import type { FittingOptions } from '../errors.js';
+
 export interface NativeDevice {
   name: string;
   description: string;
@@ -65,20 +67,20 @@ export interface NativeLoadOptions extends NativeModelFiles {
   threads: number;
   /** -1: as many as fit. */
   gpuLayers: number;
-  /** Of a GPU's free memory, what "fit" may count on; above 0, up to 1. */
-  gpuShare: number;
-  /** Bytes that it may count on at most. 0: no bound. */
+  /** Of the memory that is free on each GPU and on the host, what a plan may count on; above 0, up to 1. */
+  memoryShare: number;
+  /** Bytes of each GPU that it may count on at most. 0: no bound. */
   gpuBytes: number;
-  /** Positions in the self cache, shared by all sequences. 0: min(model, 8192). */
+  /** Positions in the self cache, shared by all sequences. 0: min(model, 8192), or fewer where they do not fit. */
   contextSize: number;
   /** Rows computed in one graph. 0: 512. */
   batchSize: number;
   /** Sequences that may run at once. 0: 4. */
   maxSequences: number;
-  /** Images whose keys and values are kept. 0: 4. */
+  /** Images whose keys and values are kept. 0: 4, or fewer where they do not fit. */
   maxImages: number;
-  /** Type of both caches. */
-  kvType: 'f16' | 'f32';
+  /** Type of both caches; "auto" is f16, or q8_0 where more fits with it. */
+  kvType: 'f16' | 'f32' | 'q8_0' | 'auto';
   /** How rows that see no image are treated in the cross layers: as transformers does, or as Meta's code does. */
   rowMode: 'hf' | 'meta';
   /** Refuse NaN and infinity in the weights. */
@@ -124,8 +126,68 @@ export interface NativeMemory {
   selfCache: number;
   crossCache: number;
   compute: number;
-  /** Of the above, what lies on a GPU. */
+  /** Of the above, what lies on GPUs. */
   device: number;
+  /** The same by device: the GPUs in use, in the order of the layers, then the CPU. */
+  devices: NativeDeviceMemory[];
+}
+
+/** Bytes on one device. */
+export interface NativeDeviceMemory {
+  /** "CUDA0"; "CPU" for all of main memory. */
+  name: string;
+  type: 'cpu' | 'gpu';
+  /** Of the text model. */
+  weights: number;
+  /** Weights of the vision tower and the projector. */
+  vision: number;
+  selfCache: number;
+  crossCache: number;
+  /** Results of the largest computation. */
+  compute: number;
+}
+
+export interface NativePlannedDevice extends NativeDeviceMemory {
+  /** Text layers that it computes. */
+  layers: number;
+  /** Bytes free before the model is loaded. */
+  memoryFree: number;
+  memoryTotal: number;
+  /** Bytes that `hardware.maxMemoryUsage` and `hardware.targetVramGb` allow. */
+  limit: number;
+  /** Bytes of the limit that are left to the device's library, beside what is listed. */
+  reserve: number;
+}
+
+/** How a model will be loaded, and what that takes, in bytes. */
+export interface NativeMemoryPlan extends NativeMemory {
+  devices: NativePlannedDevice[];
+  /** Text layers on GPUs. */
+  gpuLayers: number;
+  contextSize: number;
+  maxImages: number;
+  kvCacheType: 'f16' | 'f32' | 'q8_0';
+  /** What was given up so that the rest fits, and only where the options leave it open. */
+  concessions: Concession[];
+}
+
+export type Concession =
+  | 'visionOnHost'
+  | 'fewerImages'
+  | 'smallerCacheType'
+  | 'smallerContext'
+  | 'layersOnHost'
+  | 'noGpu';
+
+/** An error, as an event or as a property of what is thrown. The last three are those of an out of memory. */
+export interface NativeFailure {
+  code: string;
+  message: string;
+  /** Bytes. */
+  needed?: number;
+  /** Bytes. */
+  available?: number;
+  wouldFit?: FittingOptions;
 }
 
 /** A piece of a prompt: one control token by its text, plain text (never parsed for specials), or ready ids. */
@@ -222,7 +284,7 @@ export type NativeEvent =
     }
   | { kind: 'evaluated'; id: number; result: NativeEvaluation }
   | { kind: 'ok'; id: number }
-  | { kind: 'error'; id: number; code: string; message: string };
+  | ({ kind: 'error'; id: number } & NativeFailure);
 
 /** A teacher-forced run for tests, measurements and importance matrices. */
 export interface NativeEvaluateRequest {
@@ -362,8 +424,11 @@ export interface NativeBinding {
    */
   loadBackends(folder: string): string[];
   readGguf(path: string): Promise<NativeGgufInfo>;
-  /** What a load with these options will take; no memory for weights or caches is taken. Not in it: the vocabulary. */
-  planMemory(options: NativeLoadOptions): Promise<NativeMemory>;
+  /**
+   * How a load with these options will go, and what it takes; no memory for weights or caches is taken. Not in it: the
+   * vocabulary. Rejects with ERR_OUT_OF_MEMORY when nothing that the options allow fits.
+   */
+  planMemory(options: NativeLoadOptions): Promise<NativeMemoryPlan>;
   /** Pillow's bilinear resize, then pad to rows x cols tiles. `rgb`: [height][width][3]. Returns [rows*cols][tile][tile][3]. */
   tileImage(
     rgb: Uint8Array,

@@ -39,7 +39,7 @@ export async function openModel(file, { rowMode, kvType, files = {}, threads = 1
     device: 'cpu',
     threads,
     gpuLayers: -1,
-    gpuShare: 0.9,
+    memoryShare: 0.9,
     gpuBytes: 0,
     contextSize: 1024,
     batchSize: 0,

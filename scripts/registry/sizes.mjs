@@ -4,7 +4,7 @@ import { readHyperParameters } from '../../dist/convert/hyper-parameters.js';
 import { JsonReader } from '../../dist/convert/json.js';
 import { planTensors } from '../../dist/convert/plan.js';
 import { CONVERSION_TYPES } from '../../dist/convert/types.js';
-import { estimateMemory } from '../../dist/memory-plan.js';
+import { estimateMemory } from '../../dist/memory-estimate.js';
 import { configOf, tensorsOf } from './checkpoint.mjs';
 
 /** Elements and bytes of ggml's blocks. */

@@ -72,9 +72,9 @@ describe('options of the model', () => {
   });
 
   it.each([
-    [{ gpuShare: 0 }, /gpuShare is 0, but must be above 0 and up to 1/],
-    [{ gpuShare: 1.5 }, /gpuShare is 1.5/],
-    [{ gpuShare: Number.NaN }, /gpuShare is nan/],
+    [{ memoryShare: 0 }, /memoryShare is 0, but must be above 0 and up to 1/],
+    [{ memoryShare: 1.5 }, /memoryShare is 1.5/],
+    [{ memoryShare: Number.NaN }, /memoryShare is nan/],
     [{ gpuBytes: -1 }, /gpuBytes is -1, but must be at least 0/],
   ])('the engine refuses %j', async (limits, message) => {
     const engine = new Engine(loadNative());

@@ -31,14 +31,14 @@ hparams tiny_hparams() {
 }
 
 self_cache make_self(int64_t n_cells) {
-    self_cache cache(tiny_hparams().text, GGML_TYPE_F16, n_cells);
-    cache.allocate(ggml_backend_cpu_buffer_type());
+    self_cache cache(tiny_hparams().text, cache_type::f16, n_cells);
+    cache.allocate(layer_buffer_types(3, ggml_backend_cpu_buffer_type()));
     return cache;
 }
 
 cross_cache make_cross(int32_t n_slots) {
-    cross_cache cache(tiny_hparams(), GGML_TYPE_F16, n_slots);
-    cache.allocate(ggml_backend_cpu_buffer_type());
+    cross_cache cache(tiny_hparams(), cache_type::f16, n_slots);
+    cache.allocate(layer_buffer_types(3, ggml_backend_cpu_buffer_type()));
     return cache;
 }
 

@@ -22,7 +22,7 @@ struct loaded : tiny::client {
         tiny::write_model(options.path, {});
         options.device          = "cpu";
         options.n_threads       = 1;
-        options.context.kv_type = GGML_TYPE_F32;
+        options.context.kv_type = cache_type::f32;
         options.context.n_ctx   = n_ctx;
         CHECK(code(load(options)).empty());
     }

@@ -39,7 +39,7 @@ engine_options options_for(const std::string & path = model_path()) {
     options.path            = path;
     options.device          = "cpu";
     options.n_threads       = 1; // threads that wait for each other by spinning starve on a busy machine
-    options.context.kv_type = GGML_TYPE_F32;
+    options.context.kv_type = cache_type::f32;
     options.context.n_ctx   = 1024;
     return options;
 }
@@ -133,8 +133,8 @@ void loading_reports_progress_and_the_model() {
     CHECK(events.size() > 1 && last == 1.0f);
     const model_info & info = *events.back().info;
     CHECK(info.name == "tiny mllama" && info.n_ctx == 1024 && info.hp.text.n_vocab == 263 && info.n_threads == 1);
-    CHECK(info.image_token == "<|image|>" && info.memory.weights > 0 && info.memory.self_cache > 0);
-    CHECK(c.get().memory().cross_cache == info.memory.cross_cache);
+    CHECK(info.image_token == "<|image|>" && info.memory.sum().weights > 0 && info.memory.sum().self_cache > 0);
+    CHECK(c.get().memory().sum().cross_cache == info.memory.sum().cross_cache);
     CHECK(c.every_id_settled_once());
 }
 

@@ -49,7 +49,7 @@ struct loaded : client {
         options.device          = "cpu";
         options.n_threads       = 1;
         options.check_tensors   = check_tensors;
-        options.context.kv_type = GGML_TYPE_F32;
+        options.context.kv_type = cache_type::f32;
         options.context.n_ctx   = 1024;
         options.context.mode    = mode;
         CHECK(code(load(options)) == "");

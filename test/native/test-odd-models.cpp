@@ -98,7 +98,7 @@ struct odd_context {
     int64_t n_ctx;
     int32_t n_batch;
     int32_t n_images;
-    ggml_type kv_type = GGML_TYPE_F16;
+    cache_type kv_type = cache_type::f16;
 };
 
 const std::vector<odd_context> odd_contexts = {
@@ -106,8 +106,8 @@ const std::vector<odd_context> odd_contexts = {
     {"one row per graph", "", 64, 1, 1},
     {"a batch over the context", "", 64, 4096, 1},
     {"a batch that no memory holds", "ERR_OUT_OF_MEMORY", 1 << 20, 1 << 20, 1},
-    {"f32 caches", "", 64, 16, 1, GGML_TYPE_F32},
-    {"quantized caches", "", 64, 16, 1, GGML_TYPE_Q8_0},
+    {"f32 caches", "", 64, 16, 1, cache_type::f32},
+    {"quantized caches", "", 64, 16, 1, cache_type::q8_0},
 };
 
 void check_contexts() {

@@ -8,7 +8,7 @@ const binding = loadNative();
 const engine = new Engine(binding);
 const options = {
   ...{ path, device: 'cpu', threads: 1, gpuLayers: 0, contextSize: 0, batchSize: 0, maxSequences: 0, maxImages: 0 },
-  ...{ gpuShare: 0.9, gpuBytes: 0 },
+  ...{ memoryShare: 0.9, gpuBytes: 0 },
   ...{ kvType: 'f16', rowMode: 'hf', checkTensors: true },
   ...{ projectorPath: '', ollamaGates: 'auto', ollamaHeads: 'auto' },
 };

@@ -69,7 +69,16 @@ async function use(path) {
   try {
     await inspectGguf(path);
     await engine.load({
-      ...{ path, device: 'cpu', threads: 1, gpuLayers: 0, gpuShare: 0.9, gpuBytes: 0, contextSize: 256, batchSize: 0 },
+      ...{
+        path,
+        device: 'cpu',
+        threads: 1,
+        gpuLayers: 0,
+        memoryShare: 0.9,
+        gpuBytes: 0,
+        contextSize: 256,
+        batchSize: 0,
+      },
       ...{ maxSequences: 1, maxImages: 1, kvType: 'f16', rowMode: 'hf', checkTensors: true },
       ...{ projectorPath: '', ollamaGates: 'auto', ollamaHeads: 'auto' },
     });

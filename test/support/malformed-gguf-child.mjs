@@ -31,7 +31,7 @@ async function run(path) {
   try {
     const info = await engine.load({
       ...{ path, device: 'cpu', threads: 1, gpuLayers: 0, contextSize: 256, batchSize: 0, maxSequences: 0 },
-      ...{ gpuShare: 0.9, gpuBytes: 0 },
+      ...{ memoryShare: 0.9, gpuBytes: 0 },
       ...{ maxImages: 1, kvType: 'f16', rowMode: 'hf', checkTensors: true },
       ...{ projectorPath: '', ollamaGates: 'auto', ollamaHeads: 'auto' },
     });

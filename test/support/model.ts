@@ -61,7 +61,7 @@ export async function loadedManager(change: (config: Config) => void = () => {})
 /** Load options for an engine that is used without a manager. */
 export const loadOptions = (path: string): NativeLoadOptions => ({
   ...{ path, device: 'cpu', threads: 1, gpuLayers: 0, contextSize: 0, batchSize: 0, maxSequences: 0, maxImages: 0 },
-  ...{ gpuShare: 0.9, gpuBytes: 0 },
+  ...{ memoryShare: 0.9, gpuBytes: 0 },
   ...{ kvType: 'f32', rowMode: 'hf', checkTensors: true },
   ...{ projectorPath: '', ollamaGates: 'auto', ollamaHeads: 'auto' },
 });

@@ -190,7 +190,7 @@ export function subjects({ api, files, manager, loadedManager }) {
     'Engine#load': {
       args: () => [
         {
-          ...{ path: files.model, device: 'cpu', threads: 1, gpuLayers: 0, gpuShare: 0.9, gpuBytes: 0 },
+          ...{ path: files.model, device: 'cpu', threads: 1, gpuLayers: 0, memoryShare: 0.9, gpuBytes: 0 },
           ...{ contextSize: 0, batchSize: 0 },
           ...{ maxSequences: 0, maxImages: 0, kvType: 'f32', rowMode: 'hf', checkTensors: true },
           ...{ projectorPath: '', ollamaGates: 'auto', ollamaHeads: 'auto' },

@@ -136,7 +136,7 @@ export class ScriptedNative implements NativeEngine {
     return '';
   }
   memory(): NativeMemory {
-    return { weights: 0, selfCache: 0, crossCache: 0, compute: 0, device: 0 };
+    return { weights: 0, selfCache: 0, crossCache: 0, compute: 0, device: 0, devices: [] };
   }
 }
 

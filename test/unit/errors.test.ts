@@ -44,6 +44,24 @@ describe('error classes', () => {
     expect('cause' in new errors.OutOfMemoryError('no room')).toBe(false);
   });
 
+  it('want of memory comes with its numbers, through every conversion', () => {
+    const shortage = { needed: 8, available: 4, wouldFit: { contextSize: 2048 } };
+    const native = Object.assign(new Error('no room'), { code: 'ERR_OUT_OF_MEMORY', ...shortage });
+    for (const error of [
+      errors.errorFromNative({ code: 'ERR_OUT_OF_MEMORY', message: 'no room', ...shortage }),
+      errors.toBllossomError(native),
+      errors.errorLike(new errors.OutOfMemoryError('below', shortage), 'no room'),
+    ]) {
+      expect(error).toBeInstanceOf(errors.OutOfMemoryError);
+      expect(error).toMatchObject({ message: 'no room', ...shortage });
+    }
+    expect(new errors.OutOfMemoryError('no room')).toMatchObject({ needed: null, available: null, wouldFit: null });
+    for (const needed of ['8', -1, Number.NaN, null]) {
+      const odd = { needed } as unknown as errors.OutOfMemoryOptions;
+      expect(() => new errors.OutOfMemoryError('no room', odd)).toThrow(errors.InvalidArgumentError);
+    }
+  });
+
   it('cancellation has the name that the platform uses', () => {
     expect(new errors.CancelledError().name).toBe('AbortError');
   });

@@ -1,6 +1,6 @@
 import { cpus, freemem, totalmem } from 'node:os';
 import type { Command } from 'commander';
-import type { ModelInfo, SystemInfo } from '../../index.js';
+import { type MemoryPlan, type ModelInfo, ModelManager, type SystemInfo } from '../../index.js';
 import { type GgufReport, inspectGguf } from '../../inspect.js';
 import { locateModel } from '../../model-path.js';
 import { type GpuPackage, suggestGpuPackage } from '../../native/gpu-packages.js';
@@ -9,12 +9,14 @@ import { table } from '../columns.js';
 import { withLoadedModel } from '../loading.js';
 import { message } from '../messages.js';
 import { configure, type ModelOptions, withModelOptions } from '../options.js';
+import { describePlan } from '../plan-table.js';
 import { printable, size } from '../printable.js';
 import { untilStopped } from '../stopping.js';
 import { VERSION } from '../version.js';
 
 interface InfoOptions extends ModelOptions {
   load?: boolean;
+  plan?: boolean;
   json?: boolean;
 }
 
@@ -30,6 +32,8 @@ interface Info {
   gpuPackages: GpuPackage[];
   /** Null where none is set. */
   file: Omit<GgufReport, 'metadata' | 'arrayLengths' | 'tensors'> | null;
+  /** Only with --plan. */
+  plan?: MemoryPlan;
   /** Only with --load. */
   model?: ModelInfo;
 }
@@ -39,6 +43,7 @@ export function registerInfo(program: Command): void {
   const command = program
     .command('info')
     .description(message('info'))
+    .option('--plan', message('infoPlan'))
     .option('--load', message('infoLoad'))
     .option('--json', message('infoJson'));
   withModelOptions(command).action((options) => untilStopped((signal) => info(options, signal)));
@@ -53,7 +58,7 @@ async function collect(options: InfoOptions, signal: AbortSignal): Promise<Info>
   const config = configure(options);
   // Without a word about a model the system alone is told; a model that was named must be there.
   const files = await locateModel(config).catch((error: unknown) => {
-    if (options.load || options.model !== undefined || config.model.path !== null) throw error;
+    if (options.load || options.plan || options.model !== undefined || config.model.path !== null) throw error;
     return null;
   });
   const [{ model: name = '' } = {}, { length: threads }] = [cpus()[0], cpus()];
@@ -68,6 +73,7 @@ async function collect(options: InfoOptions, signal: AbortSignal): Promise<Info>
     gpuPackages,
     file: files === null ? null : await summarize(files.path),
   };
+  if (options.plan) facts.plan = await new ModelManager(config).planMemory();
   if (!options.load) return facts;
   const model = await withLoadedModel(config, { signal, quiet: options.json }, async ({ manager }) =>
     manager.getModelInfo(),
@@ -80,7 +86,7 @@ async function summarize(path: string): Promise<Info['file']> {
   return summary;
 }
 
-function describe({ version, node, platform, cpu, memory, native, gpuPackages, file, model }: Info): string[] {
+function describe({ version, node, platform, cpu, memory, native, gpuPackages, file, plan, model }: Info): string[] {
   const rows: [string, string][] = [
     ['bllossom', version],
     ['llama.cpp', `${native.llamaVersion}, ggml ${native.ggmlVersion}`],
@@ -96,7 +102,8 @@ function describe({ version, node, platform, cpu, memory, native, gpuPackages, f
     [message('infoModel'), file === null ? message('infoNoModel') : describeFile(file)],
     ...(model ? describeModel(model) : []),
   ];
-  return table(rows);
+  const [first = '', ...rest] = plan ? describePlan(plan) : [];
+  return [...table(rows), ...(plan ? [`${message('infoPlanTitle')}: ${first}`, ...rest] : [])];
 }
 
 function describePackages(native: SystemInfo, installed: GpuPackage[]): string[] {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type GgufReport, inspectGguf } from '../../inspect.js';
-import type { MemoryPlan } from '../../memory-plan.js';
+import type { MemoryEstimate } from '../../memory-estimate.js';
 import type { MetadataValue } from '../../native/binding.js';
 import { table } from '../columns.js';
 import { message } from '../messages.js';
@@ -40,7 +40,7 @@ function describe(report: GgufReport): string[] {
   ];
 }
 
-function describeMemory(memory: MemoryPlan): string[] {
+function describeMemory(memory: MemoryEstimate): string[] {
   const rows: [string, number][] = [
     [message('inspectWeights'), memory.weights],
     [message('inspectSelfCache', { count: '1,000' }), memory.selfCachePer1000Tokens],

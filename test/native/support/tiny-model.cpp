@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <random>
 
@@ -35,16 +36,27 @@ class writer {
           ctx_(ggml_init({4096 * ggml_tensor_overhead(), nullptr, true})) {}
 
     void write(const std::string & path) {
+        add_everything();
+        write_file(path);
+    }
+
+    void write_outline(const std::string & path) {
+        has_numbers_ = false;
+        add_everything();
+        write_file(path);
+        std::filesystem::resize_file(path, std::filesystem::file_size(path) + n_bytes_);
+    }
+
+  private:
+    void add_everything() {
         general();
         text_metadata();
         vision_metadata();
         tokenizer();
         text_tensors();
         vision_tensors();
-        write_file(path);
     }
 
-  private:
     /** Header, then each tensor's bytes, padded. gguf_write_to_file would hand an empty array to fwrite as null. */
     void write_file(const std::string & path) const {
         const size_t alignment = gguf_get_alignment(gguf_.get());
@@ -91,7 +103,7 @@ class writer {
 
     void text_metadata() {
         u32("mllama.vocab_size", n_vocab());
-        u32("mllama.context_length", 2048);
+        u32("mllama.context_length", o_.n_ctx_train);
         u32("mllama.embedding_length", o_.n_embd);
         u32("mllama.feed_forward_length", o_.n_ff);
         u32("mllama.block_count", o_.n_layer);
@@ -106,7 +118,7 @@ class writer {
         f32("mllama.rope.scaling.low_freq_factor", 1.0f);
         f32("mllama.rope.scaling.high_freq_factor", 4.0f);
         u32("mllama.rope.scaling.original_context_length", 512);
-        u32("mllama.image_token_id", id_image);
+        u32("mllama.image_token_id", n_vocab());
     }
 
     void vision_metadata() {
@@ -131,7 +143,10 @@ class writer {
     }
 
     void tokenizer() {
-        const auto tokens = vocabulary();
+        auto tokens = vocabulary();
+        while (int64_t(tokens.size()) < n_vocab() + 1) { // of an outline
+            tokens.push_back("word " + std::to_string(tokens.size()));
+        }
         std::vector<int32_t> types(tokens.size(), 1);
         for (size_t i = first_special; i < tokens.size(); i++) {
             types[i] = 3;
@@ -151,7 +166,7 @@ class writer {
 
     // --- tensors ---------------------------------------------------------------------------------------------
 
-    int64_t n_vocab() const { return id_image; } // the image token has no row of logits
+    int64_t n_vocab() const { return o_.n_vocab; } // the image token has no row of logits
     int64_t n_head_size() const { return o_.n_embd / o_.n_head; }
     int64_t n_embd_out() const { return o_.n_embd_vision * int64_t(1 + o_.intermediates.size()); }
 
@@ -160,6 +175,12 @@ class writer {
     void add(const std::string & name, ggml_type type, const std::vector<int64_t> & ne, float low, float high) {
         ggml_tensor * tensor = ggml_new_tensor(ctx_.get(), type, int(ne.size()), ne.data());
         ggml_set_name(tensor, name.c_str());
+        if (!has_numbers_) {
+            const size_t alignment = gguf_get_alignment(gguf_.get());
+            n_bytes_ += (ggml_nbytes(tensor) + alignment - 1) / alignment * alignment;
+            gguf_add_tensor(gguf_.get(), tensor);
+            return;
+        }
         std::vector<float> values(size_t(ggml_nelements(tensor)));
         for (auto & value : values) {
             value = uniform(low, high);
@@ -171,8 +192,9 @@ class writer {
     }
 
     ggml_type type_for(int64_t row) const {
-        for (const ggml_type type : {o_.type, GGML_TYPE_Q8_0}) {
-            if (o_.type != GGML_TYPE_F32 && row % ggml_blck_size(type) == 0) {
+        const ggml_type wanted = is_vision_ && o_.vision_type != GGML_TYPE_COUNT ? o_.vision_type : o_.type;
+        for (const ggml_type type : {wanted, GGML_TYPE_Q8_0}) {
+            if (wanted != GGML_TYPE_F32 && row % ggml_blck_size(type) == 0) {
                 return type;
             }
         }
@@ -246,6 +268,7 @@ class writer {
     }
 
     void vision_tensors() {
+        is_vision_      = true;
         const int64_t n = o_.n_embd_vision, side = o_.image_size / o_.patch_size, n_pos = side * side + 1;
         const int64_t n_rows = int64_t(aspect_ratios.size()) / 2 + 1;
         add("v.patch_embd.weight", GGML_TYPE_F32, {o_.patch_size, o_.patch_size, 3, n}, -0.07f, 0.07f);
@@ -275,6 +298,9 @@ class writer {
     std::mt19937 random_;
     gguf_context_ptr gguf_;
     ggml_context_ptr ctx_;
+    bool is_vision_   = false;
+    bool has_numbers_ = true;
+    size_t n_bytes_   = 0;                   // of the numbers that an outline does not have
     std::vector<std::vector<char>> storage_; // gguf keeps pointers to the data until it is written
 };
 
@@ -302,8 +328,34 @@ std::vector<std::string> vocabulary() {
     return tokens;
 }
 
+model_options aica_options(ggml_type vision_type) {
+    model_options options;
+    options.type           = GGML_TYPE_Q5_K;
+    options.vision_type    = vision_type;
+    options.n_vocab        = 128256;
+    options.n_ctx_train    = 131072;
+    options.n_embd         = 3072;
+    options.n_ff           = 8192;
+    options.n_head         = 24;
+    options.n_head_kv      = 8;
+    options.n_layer        = 35;
+    options.cross_layers   = {3, 8, 13, 18, 23, 28, 33};
+    options.n_embd_vision  = 1280;
+    options.n_ff_vision    = 5120;
+    options.n_head_vision  = 16;
+    options.n_layer_vision = 32;
+    options.n_global_layer = 8;
+    options.image_size     = 560;
+    options.intermediates  = {3, 7, 15, 23, 30};
+    return options;
+}
+
 void write_model(const std::string & path, const model_options & options) {
     writer(options).write(path);
+}
+
+void write_outline(const std::string & path, const model_options & options) {
+    writer(options).write_outline(path);
 }
 
 } // namespace tiny

@@ -10,12 +10,15 @@
 namespace tiny {
 
 struct model_options {
-    ggml_type type = GGML_TYPE_F32; // of matrices and tables whose rows are whole blocks; of others Q8_0 or F32
-    bool tied_head = false;
-    uint32_t seed  = 1;
+    ggml_type type        = GGML_TYPE_F32; // of matrices and tables whose rows are whole blocks; of others Q8_0 or F32
+    ggml_type vision_type = GGML_TYPE_COUNT; // of those of the tower; GGML_TYPE_COUNT: as the others
+    bool tied_head        = false;
+    uint32_t seed         = 1;
     // text
-    int64_t n_embd                    = 64; // Q4_K needs multiples of 256
+    int64_t n_vocab                   = 263; // another number only for an outline: there are no more words
+    int64_t n_embd                    = 64;  // Q4_K needs multiples of 256
     int64_t n_ff                      = 96;
+    int32_t n_ctx_train               = 2048;
     int32_t n_head                    = 4;
     int32_t n_head_kv                 = 2;
     int32_t n_layer                   = 5;
@@ -40,5 +43,11 @@ std::vector<std::string> vocabulary();
 
 /** Writes the model; exits the process when the file cannot be written. */
 void write_model(const std::string & path, const model_options & options);
+
+/** Writes its header, and a hole where the numbers would be: enough to plan with, however large the model is. */
+void write_outline(const std::string & path, const model_options & options);
+
+/** The sizes of AICA-5B, its weights a little larger than in Q4_K_M (Q5_K). */
+model_options aica_options(ggml_type vision_type);
 
 } // namespace tiny

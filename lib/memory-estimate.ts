@@ -6,7 +6,7 @@
 import type { HyperParameters } from './convert/hyper-parameters.js';
 
 /** Bytes that running a model takes, with caches in F16. */
-export interface MemoryPlan {
+export interface MemoryEstimate {
   weights: number;
   /** Self-attention keys and values, per 1,000 tokens and for a context of 8,192. */
   selfCachePer1000Tokens: number;
@@ -43,7 +43,7 @@ const F32 = 4;
 const F16 = 2;
 
 /** @param weights bytes of all tensors */
-export function estimateMemory(weights: number, numbers: MemoryNumbers): MemoryPlan {
+export function estimateMemory(weights: number, numbers: MemoryNumbers): MemoryEstimate {
   const { text, vision } = numbers;
   const layerCell = 2 * text.headCountKv * (text.embeddingLength / text.headCount) * F16; // a key and a value
   const selfCell = (text.blockCount - text.crossLayerCount) * layerCell;
