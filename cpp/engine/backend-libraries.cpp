@@ -41,8 +41,8 @@ std::vector<fs::path> backend_files(const std::string & folder) {
         }
     }
     if (failure) {
-        throw error(error_code::backend, format("the folder of backends %s cannot be read: %s", folder.c_str(),
-                                                failure.message().c_str()));
+        throw error(error_code::backend,
+                    format("the folder of backends %s cannot be read: %s", folder.c_str(), failure.message().c_str()));
     }
     std::sort(files.begin(), files.end());
     return files;
@@ -53,7 +53,7 @@ std::vector<fs::path> backend_files(const std::string & folder) {
 /** Adds the backend of a library. Returns its name, or nothing when the registry has one of that name. */
 std::string load_backend(const std::string & path) {
     const shared_library library(path); // first, for ggml keeps the reason to itself
-    const auto init       = library.find<ggml_backend_reg_t (*)()>("ggml_backend_init");
+    const auto init        = library.find<ggml_backend_reg_t (*)()>("ggml_backend_init");
     ggml_backend_reg_t reg = init != nullptr ? init() : nullptr;
     if (reg == nullptr) {
         throw error(error_code::backend, path + " holds no backend of ggml; install the package it belongs to again");
@@ -63,9 +63,10 @@ std::string load_backend(const std::string & path) {
         return "";
     }
     if (ggml_backend_load(path.c_str()) == nullptr) {
-        throw error(error_code::backend, format("%s was made for another version of ggml than %s; install both packages "
-                                                "in the same version",
-                                                path.c_str(), ggml_version()));
+        throw error(error_code::backend,
+                    format("%s was made for another version of ggml than %s; install both packages "
+                           "in the same version",
+                           path.c_str(), ggml_version()));
     }
     return name;
 }

@@ -52,7 +52,8 @@ void shared_library::closer::operator()(void * handle) const {
 std::string file_of(const void * address) {
     Dl_info info{};
     if (dladdr(address, &info) == 0 || info.dli_fname == nullptr) {
-        throw error(error_code::backend, "the linker does not say where the addon lies, so its backends cannot be loaded");
+        throw error(error_code::backend,
+                    "the linker does not say where the addon lies, so its backends cannot be loaded");
     }
     return info.dli_fname;
 }
