@@ -29,7 +29,7 @@ function image({ tileSize }) {
 }
 
 async function answer(file) {
-  const model = await openModel(file, { rowMode: 'hf', kvType: 'f16' });
+  const model = await openModel(file, { rowMode: 'hf', kvType: 'f32' });
   const { vocabSize } = model.info;
   const picture = model.tokenize([{ special: model.info.imageToken }]);
   const text = Array.from(take(bytes(2), PROMPT_TOKENS), (byte) => byte % Math.min(vocabSize, 256));

@@ -15,7 +15,7 @@ import { openModel } from '../parity/model.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 const require = createRequire(import.meta.url);
-const PROMPT = 256;
+const PROMPT = 128;
 const DECODED = 24;
 
 const { values, positionals } = parseArgs({
