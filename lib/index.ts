@@ -142,6 +142,7 @@ export {
   type PerformanceReport,
 } from './monitor-performance.js';
 export type {
+  Concession,
   FinishReason,
   MetadataValue,
   NativeDevice as Device,

@@ -88,6 +88,23 @@ describe('bllossom info', () => {
     const korean = await bllossom(['info', '--model', DEMO, '--load'], { env: KOREAN });
     expect(korean.stdout).toMatch(/^사용량 +cpu, .*: 메모리 \d+\.\d+ GB/m);
   });
+
+  it('tells with --plan where a model would lie, or what would fit', async () => {
+    const here = ['info', '--plan', '--model', DEMO, '--device', 'cpu'];
+    const { plan } = JSON.parse((await bllossom([...here, '--context', '512', '--json'])).stdout);
+    expect(plan).toMatchObject({ gpuLayers: 0, contextSize: 512, concessions: [], devices: [{ name: 'CPU' }] });
+    const told = (await bllossom([...here, '--context', '512'])).stdout;
+    expect(told).toMatch(/^memory plan: 0 of \d+ layers on GPUs, context 512, .*\n {2}device .*\n {2}CPU /m);
+    expect(told).toMatch(/nothing had to be given up/);
+
+    const file = join(work, 'tight.yaml');
+    writeFileSync(file, 'hardware:\n  max_memory_usage: 0.005\n');
+    const tight = [...here, '--config', file, '--context', '1048576'];
+    const refused = await bllossom(tight);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toMatch(/needs \d+ MiB on CPU .*, \d+ MiB may be used.*\(here: --context \d+\)/);
+    expect((await bllossom(tight, { env: KOREAN })).stderr).toMatch(/메모리가 부족합니다.*이렇게 하면 들어갑니다: --context/);
+  });
 });
 
 describe('bllossom convert', () => {

@@ -47,10 +47,11 @@ test('the plan says what lies on which device, within its limit', async () => {
     expect(limit).toBeLessThanOrEqual(0.5 * memoryFree);
     expect(memoryFree).toBeLessThanOrEqual(memoryTotal);
   }
-  const sum = (of: (device: (typeof plan.devices)[number]) => number) => plan.devices.map(of).reduce((a, b) => a + b, 0);
+  const sum = (of: (device: (typeof plan.devices)[number]) => number) =>
+    plan.devices.map(of).reduce((a, b) => a + b, 0);
   expect(sum(({ weights, vision }) => weights + vision)).toBe(plan.weights);
   expect(sum(({ selfCache }) => selfCache)).toBe(plan.selfCache);
-  expect(sum(({ layers }) => layers)).toBe(5);
+  expect(sum(({ layers }) => layers)).toBe(6);
   expect(sum(({ type, layers }) => (type === 'gpu' ? layers : 0))).toBe(plan.gpuLayers);
 });
 
