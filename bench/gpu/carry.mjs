@@ -20,8 +20,8 @@ import { writeConfig, writeHeader } from './carry/model-header.mjs';
 const inRepository = (name) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const target = inRepository('bench/.carry');
 
-/** Full size for the machine that is measured, a small one to try the script with. */
-const MODELS = ['aica-5b', 'small'];
+/** Full size for the machine that is measured, a tiny one to try the script with. */
+const MODELS = ['aica-5b', 'tiny'];
 const MODEL_TYPES = ['Q4_K_M', 'BF16'];
 const GOLDEN_TYPES = ['F32', 'BF16', 'Q8_0'];
 
