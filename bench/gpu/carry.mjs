@@ -36,7 +36,10 @@ for (const name of MODELS) {
     await writeHeader(PRESETS[name], type, path.join(models, `${name}.${type}.header.gz`));
   }
 }
-for (const folder of findGoldenFolders(inRepository('test/fixtures/goldens'))) {
+const folders = ['test/fixtures/goldens', 'test/fixtures/device-goldens'].flatMap((name) =>
+  findGoldenFolders(inRepository(name)),
+);
+for (const folder of folders) {
   const golden = readGoldenFolder(folder);
   for (const type of GOLDEN_TYPES) {
     renameSync(
