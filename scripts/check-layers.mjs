@@ -27,6 +27,7 @@ function filesUnder(folder, extension) {
 const headersOf = (folder) => new Set(filesUnder(folder, /\.h$/).map((file) => path.posix.basename(file)));
 const engineHeaders = headersOf('cpp/engine');
 const bindingHeaders = headersOf('cpp/binding');
+const benchHeaders = headersOf('bench/native');
 
 /** Returns why `header` may not be included by `file`, or nothing. A system header is always fine. */
 function checkInclude(file, header, isSystem) {
@@ -38,7 +39,7 @@ function checkInclude(file, header, isSystem) {
     return 'this file is bookkeeping and knows no ggml';
   const allowed = inBinding
     ? nodeHeaders.has(header) || bindingHeaders.has(header) || engineHeaders.has(header)
-    : publicHeaders.has(header) || engineHeaders.has(header);
+    : publicHeaders.has(header) || engineHeaders.has(header) || (file.startsWith('bench/') && benchHeaders.has(header));
   return allowed
     ? undefined
     : `it is neither one of ours nor a public header of llama.cpp (private headers make every upgrade a port)`;
@@ -70,7 +71,7 @@ function checkImport(file, target) {
 const problems = [];
 let checked = 0;
 
-for (const file of filesUnder('cpp', /\.(h|cpp)$/)) {
+for (const file of [...filesUnder('cpp', /\.(h|cpp)$/), ...filesUnder('bench/native', /\.(h|cpp)$/)]) {
   for (const [, open, header] of readFileSync(path.join(root, file), 'utf8').matchAll(
     /^\s*#\s*include\s*(["<])([^">]+)/gm,
   )) {

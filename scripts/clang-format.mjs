@@ -21,7 +21,7 @@ const formatter = findFormatter();
 if (!formatter) {
   console.log(`clang-format: version ${MAJOR} is not on the PATH; the C++ sources were NOT looked at`);
 } else {
-  const files = ['cpp', 'test/native'].flatMap((folder) =>
+  const files = ['cpp', 'test/native', 'bench/native'].flatMap((folder) =>
     readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
       .filter((name) => /\.(h|cpp)$/.test(name))
       .map((name) => path.join(folder, name)),
