@@ -35,15 +35,16 @@ double gpu_free() {
 }
 
 json_line use_line(const char * name, const memory_use & use) {
+    const device_bytes all = use.sum();
     return json_line()
         .add("name", name)
         .add("unit", "bytes")
-        .add("weights", double(use.weights))
-        .add("self_cache", double(use.self_cache))
-        .add("cross_cache", double(use.cross_cache))
-        .add("compute", double(use.compute))
-        .add("device", double(use.device))
-        .add("total", double(use.weights + use.self_cache + use.cross_cache + use.compute));
+        .add("weights", double(all.weights + all.vision))
+        .add("self_cache", double(all.self_cache))
+        .add("cross_cache", double(all.cross_cache))
+        .add("compute", double(all.scratch))
+        .add("device", double(use.on_gpus()))
+        .add("total", double(all.total()));
 }
 
 } // namespace
@@ -53,7 +54,7 @@ void run_memory(const arguments & args) {
     const auto n_tiles           = int32_t(args.integer("tiles", 4, 1, 64));
     args.check_all_used();
 
-    use_line("plan", plan_memory(options)).print();
+    use_line("plan", plan_memory(backend_set(options.device, options.n_threads), options).use()).print();
     const double free_before = gpu_free();
     const double host_before = process_bytes("VmRSS");
     session s;

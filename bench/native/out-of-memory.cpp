@@ -18,8 +18,9 @@ namespace {
 int64_t absurd_context(const engine_options & options) {
     engine_options small = options;
     small.context.n_ctx  = 1024;
-    const double cell    = double(plan_memory(small).self_cache) / 1024;
-    double largest       = 0;
+    const backend_set backends(options.device, options.n_threads);
+    const double cell = double(plan_memory(backends, small).use().sum().self_cache) / 1024;
+    double largest    = 0;
     for (const device_info & device : list_devices()) {
         largest = std::max(largest, double(device.memory_total));
     }

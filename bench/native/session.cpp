@@ -15,11 +15,13 @@ engine_options read_options(const arguments & args, const std::string & model) {
     options.check_tensors = false; // `load` alone measures what that costs
 
     const std::string kv = args.text("kv", "f16");
-    if (kv != "f16" && kv != "f32") {
-        throw error(error_code::invalid_option, "--kv is " + kv + "; it must be f16 or f32");
+    for (const cache_type type : {cache_type::f32, cache_type::f16, cache_type::q8_0}) {
+        if (kv == cache_type_name(type)) {
+            options.context.kv_type = type;
+            return options;
+        }
     }
-    options.context.kv_type = kv == "f16" ? GGML_TYPE_F16 : GGML_TYPE_F32;
-    return options;
+    throw error(error_code::invalid_option, "--kv is " + kv + "; it must be f32, f16 or q8_0");
 }
 
 session::session() {
