@@ -103,7 +103,9 @@ describe('bllossom info', () => {
     const refused = await bllossom(tight);
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toMatch(/needs \d+ MiB on CPU .*, \d+ MiB may be used.*\(here: --context \d+\)/);
-    expect((await bllossom(tight, { env: KOREAN })).stderr).toMatch(/메모리가 부족합니다.*이렇게 하면 들어갑니다: --context/);
+    expect((await bllossom(tight, { env: KOREAN })).stderr).toMatch(
+      /메모리가 부족합니다.*이렇게 하면 들어갑니다: --context/,
+    );
   });
 });
 
