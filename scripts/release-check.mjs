@@ -66,10 +66,11 @@ function main() {
   const { values } = parseArgs({
     options: { only: { type: 'string' }, skip: { type: 'string' }, sanitizers: { type: 'boolean' } },
   });
+  const stages = chosen(values);
   const rows = [['stage', 'time', 'result']];
   const made = { folder: mkdtempSync(path.join(tmpdir(), 'release-')) };
   try {
-    for (const name of chosen(values)) {
+    for (const name of stages) {
       console.log(`\n==> ${name}`);
       const begin = performance.now();
       const result = STAGES[name](made);

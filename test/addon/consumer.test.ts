@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -163,6 +163,24 @@ describe('the first command', () => {
     const refused = { status: 1, stdout: '', stderr: expect.stringMatching(/error: .*not in the cache/) };
     expect(bllossom([...ask, '--config', config], offline)).toEqual(refused);
     expect(bllossom([...ask, '--model', 'aica-5b'], offline)).toEqual(refused);
+  });
+});
+
+describe('a machine that no addon fits, and without a compiler', () => {
+  const prebuilds = join(installed, 'prebuilds');
+  const away = join(project, 'prebuilds');
+  beforeAll(() => renameSync(prebuilds, away));
+  afterAll(() => renameSync(away, prebuilds));
+
+  it('installs all the same, and the first use says what to do in the language of the reader', () => {
+    const script = join(installed, 'scripts', 'install.mjs');
+    const options = { cwd: installed, env: { PATH: '' }, encoding: 'utf8' } as const;
+    expect(spawnSync(process.execPath, [script], options)).toMatchObject({
+      ...{ status: 0, stderr: '', stdout: expect.stringContaining('npx bllossom build') },
+    });
+    const line = /^bllossom: error: The native addon could not be loaded on [^\n]+"npx bllossom build"[^\n]+\n$/;
+    expect(bllossom(['info'])).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(line) });
+    expect(bllossom(['info'], { LANG: 'ko_KR.UTF-8' }).stderr).toContain('네이티브 애드온을 불러올 수 없습니다');
   });
 });
 
