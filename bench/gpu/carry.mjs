@@ -3,14 +3,15 @@
 //
 //   models/<preset>.<type>.header.gz   the header of a converted model: bllossom-bench fills in random weights
 //   models/<preset>.config.json        the config of the same shapes for transformers
-//   goldens/<name>.cases.gguf          inputs and golden values (bench/native/golden-cases.h)
-//   goldens/<name>.<type>.gguf         the golden checkpoint, converted
+//   goldens/<name>.cases.gguf.gz       inputs and golden values (bench/native/golden-cases.h)
+//   goldens/<name>.<type>.gguf.gz      the golden checkpoint, converted
 //
 //   node bench/gpu/carry.mjs           needs a built addon (`npm run build`)
-import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { findGoldenFolders, readGoldenFolder } from '../../scripts/parity/golden-folder.mjs';
 import { convert, openModel } from '../../scripts/parity/model.mjs';
 import { PRESETS } from '../../scripts/random-checkpoint/presets.mjs';
@@ -50,6 +51,12 @@ for (const folder of folders) {
   const model = await openModel(path.join(goldens, `${golden.name}.F32.gguf`), { rowMode: 'hf', kvType: 'f32' });
   await packGoldens(golden, model, path.join(goldens, `${golden.name}.cases.gguf`));
   model.close();
+}
+
+for (const name of await readdir(goldens)) {
+  const file = path.join(goldens, name);
+  writeFileSync(`${file}.gz`, gzipSync(readFileSync(file)));
+  rmSync(file);
 }
 
 let total = 0;

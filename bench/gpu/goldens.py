@@ -1,6 +1,9 @@
 """Golden values of transformers against the engine on a device."""
 
+import gzip
 import os
+import shutil
+from pathlib import Path
 
 from programs import ProgramFailed, json_lines, run
 from workspace import CARRY, Workspace
@@ -25,7 +28,8 @@ LIMITS = {
 def check_goldens(work: Workspace) -> list[dict]:
     """All checks: name, kind, and what bllossom-bench printed of each."""
     checks = []
-    for cases in sorted((CARRY / "goldens").glob("*.cases.gguf")):
+    folder = unpack_goldens(work)
+    for cases in sorted(folder.glob("*.cases.gguf")):
         name = cases.name.removesuffix(".cases.gguf")
         for kind, limit in LIMITS[work.device].items():
             found = check_file(work, cases, name, kind, limit)
@@ -41,10 +45,19 @@ def check_goldens(work: Workspace) -> list[dict]:
     return checks
 
 
-def check_file(work: Workspace, cases, name: str, kind: str, limit: float) -> list[dict]:
+def unpack_goldens(work: Workspace) -> Path:
+    folder = work.out / "goldens"
+    folder.mkdir(parents=True, exist_ok=True)
+    for packed in (CARRY / "goldens").glob("*.gguf.gz"):
+        with gzip.open(packed) as source, open(folder / packed.stem, "wb") as target:
+            shutil.copyfileobj(source, target)
+    return folder
+
+
+def check_file(work: Workspace, cases: Path, name: str, kind: str, limit: float) -> list[dict]:
     stored = kind.split()[0]
     command = "goldens" if stored == "F32" else "drift"
-    words = [work.program("bllossom-bench"), command, cases, CARRY / "goldens" / f"{name}.{stored}.gguf"]
+    words = [work.program("bllossom-bench"), command, cases, cases.with_name(f"{name}.{stored}.gguf")]
     options = ["--device", work.device, "--kv", CACHES[stored], "--limit", limit]
     env = {**os.environ, "NVIDIA_TF32_OVERRIDE": "0"} if "without TF32" in kind else None
     # A check that fails ends the program with 1, and is in its lines.
