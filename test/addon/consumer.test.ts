@@ -42,7 +42,7 @@ const ALLOWED = [
   /^dist\/[\w/-]+\.(js|js\.map|d\.ts)$/,
   /^dist\/index\.(cjs|cjs\.map|d\.cts)$/,
   /^lib\/[\w/-]+\.c?ts$/,
-  /^cpp\/(README\.md|[\w/-]+\.(h|cpp|txt))$/,
+  /^cpp\/(README\.md|[\w/-]+\.(h|cpp|map))$/,
   /^docs\/[\w./-]+\.md$/,
   /^scripts\/(install|vendor|build-native|build-tools)\.mjs$/,
   /^models\/registry\.yaml$/,
