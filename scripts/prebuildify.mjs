@@ -6,7 +6,7 @@
 //
 // prebuildify strips, names and places. It expects node-gyp, which cannot build this project: `stage.mjs` stands in.
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,13 +29,15 @@ async function main() {
 
   execFileSync(process.execPath, [script('build-native.mjs'), '--portable', ...args], { stdio: 'inherit' });
   const prebuild = path.join(root, 'prebuilds', place);
+  const stage = path.join(root, 'build-portable', place, 'stage');
   rmSync(prebuild, { recursive: true, force: true });
+  mkdirSync(stage, { recursive: true });
   await prebuildify({
     name: 'bllossom',
     napi: true,
     arch,
     platform: process.platform,
-    cwd: path.join(root, 'build-portable', place, 'stage'),
+    cwd: stage,
     out: root,
     strip: true,
     stripBin: stripOf(arch),

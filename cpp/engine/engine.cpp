@@ -8,6 +8,12 @@
 #include <algorithm>
 #include <new>
 
+#ifdef __GLIBCXX__
+// The wait of a condition variable got a new version in GCC 12. The old one is in every libstdc++, RHEL 9's included.
+__asm__(".symver _ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE,"
+        "_ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE@GLIBCXX_3.4.11");
+#endif
+
 namespace bllossom {
 
 static constexpr int32_t default_n_seq_max = 4;
