@@ -15,9 +15,6 @@
 #include <map>
 #include <tuple>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 namespace bench {
 
 using namespace bllossom;
@@ -50,8 +47,8 @@ distribution distribution_of(const std::string & name) {
 class random_model {
   public:
     explicit random_model(const std::string & path)
-        : file_(path), hp_(read_hparams(model_source({path, "", {}}))), out_(open(path.c_str(), O_WRONLY | O_CLOEXEC)) {
-        if (out_.get() < 0) {
+        : file_(path), hp_(read_hparams(model_source({path, "", {}}))), out_(path, file_access::update) {
+        if (!out_.is_open()) {
             fail();
         }
     }
@@ -99,7 +96,7 @@ class random_model {
 
     void write(const uint8_t * bytes, size_t size, uint64_t offset) {
         while (size > 0) {
-            const ssize_t n = pwrite(out_.get(), bytes, size, off_t(offset));
+            const int64_t n = out_.write(bytes, size, offset);
             if (n <= 0) {
                 fail();
             }
@@ -115,7 +112,7 @@ class random_model {
 
     gguf_file file_;
     hparams hp_;
-    unique_fd out_;
+    disk_file out_;
     std::map<std::tuple<ggml_type, float, float>, weight_pool> pools_;
 };
 

@@ -54,7 +54,13 @@ class error : public std::runtime_error {
     std::shared_ptr<const memory_shortage> shortage_;
 };
 
+#ifdef __GNUC__
+#define BLLOSSOM_PRINTF __attribute__((format(printf, 1, 2)))
+#else
+#define BLLOSSOM_PRINTF
+#endif
+
 /** printf into a std::string. */
-std::string format(const char * fmt, ...) __attribute__((format(printf, 1, 2)));
+std::string format(const char * fmt, ...) BLLOSSOM_PRINTF;
 
 } // namespace bllossom

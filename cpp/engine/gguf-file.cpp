@@ -6,10 +6,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 namespace bllossom {
 
 namespace {
@@ -26,12 +22,6 @@ constexpr uint32_t min_alignment    = 8;
 constexpr uint32_t max_alignment    = 4096;
 
 } // namespace
-
-unique_fd::~unique_fd() {
-    if (fd_ >= 0) {
-        close(fd_);
-    }
-}
 
 /** Reads the header front to back; what it has not read yet is fetched from the file in steps. */
 class gguf_file::header_reader {
@@ -101,32 +91,28 @@ gguf_file::gguf_file(const std::string & path) : gguf_metadata(path) {
     if (path.empty() || path.find('\0') != std::string::npos) {
         throw error(error_code::model_not_found, "the path of the model is empty or holds a NUL byte");
     }
-    // O_NONBLOCK: opening a pipe must not wait for a writer
-    fd_ = unique_fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (fd_.get() < 0) {
+    file_ = disk_file(path, file_access::read);
+    if (!file_.is_open()) {
         const bool missing = errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG || errno == ELOOP;
         throw error(missing ? error_code::model_not_found : error_code::io,
                     format("cannot open %s: %s", path.c_str(), strerror(errno)));
     }
-    struct stat info {};
-    if (fstat(fd_.get(), &info) != 0) {
+    const auto facts = file_.facts();
+    if (!facts) {
         throw error(error_code::io, format("cannot examine %s: %s", path.c_str(), strerror(errno)));
     }
-    if (!S_ISREG(info.st_mode)) {
+    if (!facts->is_regular) {
         throw error(error_code::model_not_found, format("%s is %s; give the path of a GGUF file", path.c_str(),
-                                                        S_ISDIR(info.st_mode) ? "a directory" : "not a regular file"));
+                                                        facts->is_directory ? "a directory" : "not a regular file"));
     }
-    file_bytes_ = uint64_t(info.st_size);
+    file_bytes_ = facts->size;
     read_header();
 }
 
 void gguf_file::read(uint64_t offset, void * dst, size_t size) const {
     auto * to = static_cast<char *>(dst);
     while (size > 0) {
-        const ssize_t got = pread(fd_.get(), to, size, off_t(offset));
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
+        const int64_t got = file_.read(to, size, offset);
         if (got <= 0) {
             throw error(error_code::io,
                         format("cannot read %s at byte %llu: %s", path().c_str(), (unsigned long long) offset,

@@ -2,6 +2,7 @@
 // A GGUF file (version 2 or 3, little endian), opened for reading. The header is parsed here, with ceilings and bounds
 // checks of our own, and never by ggml: a damaged file ends in error{model_format}, whatever its architecture.
 
+#include "disk-file.h"
 #include "gguf-metadata.h"
 
 #include <array>
@@ -9,7 +10,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include <ggml.h>
@@ -26,22 +26,6 @@ struct gguf_tensor {
     uint64_t bytes  = 0;
 
     int64_t n_elements() const { return ne[0] * ne[1] * ne[2] * ne[3]; }
-};
-
-/** An open file descriptor; closed on destruction. */
-class unique_fd {
-  public:
-    explicit unique_fd(int fd = -1) : fd_(fd) {}
-    unique_fd(unique_fd && other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    unique_fd & operator=(unique_fd && other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~unique_fd();
-    int get() const { return fd_; }
-
-  private:
-    int fd_;
 };
 
 class gguf_file : public gguf_metadata {
@@ -75,7 +59,7 @@ class gguf_file : public gguf_metadata {
     void read_tensor(header_reader & in);
     void place_tensors(uint64_t header_bytes);
 
-    unique_fd fd_;
+    disk_file file_;
     uint64_t file_bytes_ = 0;
     uint32_t version_    = 0;
 

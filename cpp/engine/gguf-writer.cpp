@@ -10,10 +10,6 @@
 #include <set>
 #include <thread>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <gguf.h>
 
 namespace bllossom {
@@ -114,17 +110,6 @@ void check_plan(const std::vector<tensor_plan> & plan) {
     }
 }
 
-void sync_directory_of(const std::string & path) {
-    const size_t slash          = path.rfind('/');
-    const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-    const int fd                = open(directory.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        // Not every file system can sync a directory; the file itself is already safe and has its name.
-        (void) fsync(fd);
-        close(fd);
-    }
-}
-
 } // namespace
 
 gguf_writer::gguf_writer(std::string path, const std::vector<metadata_entry> & metadata,
@@ -156,7 +141,7 @@ gguf_writer::gguf_writer(std::string path, const std::vector<metadata_entry> & m
         reopen_file(header);
         return;
     }
-    if (unlink(temporary_.c_str()) != 0 && errno != ENOENT) {
+    if (!remove_file(temporary_) && errno != ENOENT) {
         fail("remove", temporary_, errno);
     }
     create_file(header);
@@ -196,24 +181,24 @@ std::vector<uint8_t> gguf_writer::make_header(const std::vector<metadata_entry> 
 }
 
 void gguf_writer::check_target() const {
-    struct stat existing;
-    if (stat(path_.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
+    const auto existing = facts_of(path_);
+    if (existing && !existing->is_regular) {
         throw error(error_code::io, format("cannot write %s: it exists and is not a file; name a file", path_.c_str()));
     }
 }
 
 void gguf_writer::create_file(const std::vector<uint8_t> & header) {
     check_target();
-    fd_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd_ < 0 && errno == EEXIST) {
+    file_ = disk_file(temporary_, file_access::create);
+    if (!file_.is_open() && errno == EEXIST) {
         throw error(error_code::io, format("cannot create %s: it exists; remove it if no other conversion is running",
                                            temporary_.c_str()));
     }
-    if (fd_ < 0) {
+    if (!file_.is_open()) {
         fail("create", temporary_, errno);
     }
     put(header.data(), header.size(), 0);
-    if (ftruncate(fd_, off_t(file_size_)) != 0) { // what lies between tensors reads as zeros
+    if (!file_.resize(file_size_)) { // what lies between tensors reads as zeros
         fail("write", temporary_, errno);
     }
 }
@@ -221,15 +206,14 @@ void gguf_writer::create_file(const std::vector<uint8_t> & header) {
 /** A writer before this one must have written the same header into a file of the same size. */
 void gguf_writer::reopen_file(const std::vector<uint8_t> & header) {
     check_target();
-    fd_ = open(temporary_.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (fd_ < 0 && errno != ENOENT) {
+    file_ = disk_file(temporary_, file_access::update);
+    if (!file_.is_open() && errno != ENOENT) {
         fail("open", temporary_, errno);
     }
-    struct stat found = {};
     std::vector<uint8_t> begun(header.size());
-    const bool is_same = fd_ >= 0 && fstat(fd_, &found) == 0 && S_ISREG(found.st_mode) &&
-                         size_t(found.st_size) == file_size_ &&
-                         pread(fd_, begun.data(), begun.size(), 0) == ssize_t(begun.size()) && begun == header;
+    const auto found   = file_.is_open() ? file_.facts() : std::nullopt;
+    const bool is_same = found && found->is_regular && found->size == file_size_ &&
+                         file_.read(begun.data(), begun.size(), 0) == int64_t(begun.size()) && begun == header;
     if (!is_same) {
         close();
         throw error(error_code::model_format,
@@ -292,10 +276,7 @@ void gguf_writer::put_rows(tensor & cur, const uint8_t * rows, int64_t n_rows) {
 void gguf_writer::put(const void * data, size_t size, size_t offset) {
     const char * rest = static_cast<const char *>(data);
     while (size > 0) {
-        const ssize_t n = pwrite(fd_, rest, std::min(size, size_t(1) << 30), off_t(offset));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
+        const int64_t n = file_.write(rest, size, offset);
         if (n < 0) {
             fail("write", temporary_, errno);
         }
@@ -307,7 +288,7 @@ void gguf_writer::put(const void * data, size_t size, size_t offset) {
 
 void gguf_writer::sync() {
     check_open();
-    if (fsync(fd_) != 0) {
+    if (!file_.sync()) {
         fail("sync", temporary_, errno);
     }
 }
@@ -321,29 +302,20 @@ void gguf_writer::finish() {
         }
     }
     sync();
-    const int fd = fd_;
-    fd_          = -1;
-    if (::close(fd) != 0 || rename(temporary_.c_str(), path_.c_str()) != 0) {
+    if (!file_.close() || !rename_file(temporary_, path_)) {
         const int error_number = errno;
         if (!keep_) {
-            unlink(temporary_.c_str());
+            remove_file(temporary_);
         }
         fail("finish", path_, error_number);
     }
-    sync_directory_of(path_);
+    sync_folder_of(path_);
 }
 
 void gguf_writer::abort() noexcept {
-    if (fd_ >= 0) {
+    if (file_.is_open()) {
         close();
-        unlink(temporary_.c_str());
-    }
-}
-
-void gguf_writer::close() noexcept {
-    if (fd_ >= 0) {
-        ::close(fd_);
-        fd_ = -1;
+        remove_file(temporary_);
     }
 }
 
@@ -357,7 +329,7 @@ void gguf_writer::give_up() noexcept {
 }
 
 void gguf_writer::check_open() const {
-    if (fd_ < 0) {
+    if (!file_.is_open()) {
         throw error(error_code::closed, format("the writer of %s is finished or aborted", path_.c_str()));
     }
 }

@@ -1,6 +1,7 @@
 #pragma once
 // Writes one GGUF file whose plan is known from the start: metadata and tensor infos first, then the tensors.
 
+#include "disk-file.h"
 #include "quantize.h"
 
 #include <cstdint>
@@ -82,7 +83,8 @@ class gguf_writer {
     void abort() noexcept;
 
     /** Closes the temporary file and leaves it, to be resumed. Does nothing after `finish` or `abort`. */
-    void close() noexcept;
+    void close() noexcept { file_.close(); }
+
 
   private:
     struct tensor {
@@ -113,7 +115,7 @@ class gguf_writer {
     std::string path_;
     std::string temporary_;
     bool keep_     = false; // the temporary file, on failure
-    int fd_        = -1;
+    disk_file file_;
     int n_threads_ = 1;
     std::vector<tensor> tensors_;
     size_t data_offset_ = 0;

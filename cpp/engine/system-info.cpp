@@ -2,6 +2,7 @@
 
 #include "backend-libraries.h"
 #include "backend.h"
+#include "host.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,16 +10,8 @@
 #include <fstream>
 #include <limits>
 #include <optional>
-#include <set>
 #include <sstream>
 #include <string>
-#include <thread>
-
-#include <sys/resource.h>
-#include <unistd.h>
-#ifdef __linux__
-#include <sched.h>
-#endif
 
 #include <llama.h>
 
@@ -47,11 +40,6 @@ std::optional<uint64_t> read_field(const std::string & path, const std::string &
         }
     }
     return std::nullopt;
-}
-
-std::optional<uint64_t> meminfo(const char * field) {
-    const auto kib = read_field("/proc/meminfo", std::string(field) + ":");
-    return kib ? std::optional<uint64_t>(*kib * 1024) : std::nullopt;
 }
 
 /** Directories of this process's cgroup for a v1 controller ("memory") or for v2 (""), innermost first. */
@@ -109,21 +97,6 @@ cgroup_memory read_cgroup_memory() {
     return memory;
 }
 
-/** What RLIMIT_AS leaves of the address space. */
-uint64_t address_space_left() {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
-        return unlimited;
-    }
-    const auto pages    = read_number("/proc/self/statm");
-    const uint64_t used = pages.value_or(0) * uint64_t(sysconf(_SC_PAGESIZE));
-    return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
-}
-
-uint64_t physical_memory() {
-    return uint64_t(sysconf(_SC_PHYS_PAGES)) * uint64_t(sysconf(_SC_PAGESIZE));
-}
-
 /** CPUs that the cgroup's quota pays for, v2 "quota period" or v1; infinity without a quota. */
 double cpu_quota() {
     double cpus = std::numeric_limits<double>::infinity();
@@ -146,42 +119,19 @@ double cpu_quota() {
     return cpus;
 }
 
-/** Cores among the CPUs that this process may run on; threads of one core share a sibling list. */
-int32_t usable_cores() {
-#ifdef __linux__
-    cpu_set_t allowed;
-    CPU_ZERO(&allowed);
-    if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) {
-        std::set<std::string> cores;
-        for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-            if (!CPU_ISSET(cpu, &allowed)) {
-                continue;
-            }
-            const std::string name = std::to_string(cpu);
-            std::ifstream in("/sys/devices/system/cpu/cpu" + name + "/topology/thread_siblings_list");
-            std::string siblings;
-            cores.insert(std::getline(in, siblings) ? siblings : "cpu " + name);
-        }
-        return int32_t(cores.size());
-    }
-#endif
-    return int32_t(std::thread::hardware_concurrency());
-}
-
 } // namespace
 
 size_t total_memory() {
-    return size_t(std::min(meminfo("MemTotal").value_or(physical_memory()), read_cgroup_memory().limit));
+    return size_t(std::min(host_memory(), read_cgroup_memory().limit));
 }
 
 size_t available_memory() {
-    const uint64_t machine = meminfo("MemAvailable").value_or(physical_memory());
-    return size_t(std::min({machine, read_cgroup_memory().available, address_space_left()}));
+    return size_t(std::min({host_memory_left(), read_cgroup_memory().available, address_space_left()}));
 }
 
 int32_t physical_cores() {
     const double quota = std::ceil(cpu_quota());
-    const auto cores   = double(usable_cores());
+    const auto cores   = double(host_cores());
     return std::max(1, int32_t(std::min(cores, quota)));
 }
 
