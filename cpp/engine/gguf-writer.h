@@ -85,7 +85,6 @@ class gguf_writer {
     /** Closes the temporary file and leaves it, to be resumed. Does nothing after `finish` or `abort`. */
     void close() noexcept { file_.close(); }
 
-
   private:
     struct tensor {
         std::string name;
@@ -114,7 +113,7 @@ class gguf_writer {
 
     std::string path_;
     std::string temporary_;
-    bool keep_     = false; // the temporary file, on failure
+    bool keep_ = false; // the temporary file, on failure
     disk_file file_;
     int n_threads_ = 1;
     std::vector<tensor> tensors_;
