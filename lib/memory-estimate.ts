@@ -31,7 +31,7 @@ export interface MemoryNumbers {
   > & { intermediateCount: number };
 }
 
-/** The engine's defaults (cpp/engine/context.cpp). */
+/** The engine's defaults (cpp/engine/placement-plan.cpp, context.cpp). */
 const CONTEXT = 8192;
 const BATCH = 512;
 const IMAGES = 4;

@@ -43,6 +43,18 @@ void print(const char * name, const char * unit, const std::vector<double> & val
     json_line().add("name", name).add("unit", unit).add("values", values).print();
 }
 
+/** What is read off each of several runs that end with the first token; the run before them is not counted. */
+std::vector<double> one_token_runs(const speed_options & options, double (*read)(const event &)) {
+    session s;
+    workload work(s.load(options.engine));
+    s.run(make_request(work, options, 1));
+    std::vector<double> values;
+    for (int32_t i = 0; i < options.n_repeat; i++) {
+        values.push_back(read(s.run(make_request(work, options, 1))));
+    }
+    return values;
+}
+
 } // namespace
 
 void run_decode(const arguments & args) {
@@ -63,29 +75,14 @@ void run_decode(const arguments & args) {
 void run_prefill(const arguments & args) {
     const speed_options options(args, 1, 512);
     args.check_all_used();
-    session s;
-    workload work(s.load(options.engine));
-    s.run(make_request(work, options, 1));
-    std::vector<double> speeds;
-    for (int32_t i = 0; i < options.n_repeat; i++) {
-        const event done = s.run(make_request(work, options, 1));
-        speeds.push_back(done.stats.n_prompt / done.stats.prompt_time);
-    }
-    print("prefill", "tokens/s", speeds);
+    print("prefill", "tokens/s",
+          one_token_runs(options, [](const event & done) { return done.stats.n_prompt / done.stats.prompt_time; }));
 }
 
 void run_image(const arguments & args) {
     const speed_options options(args, 1, 1);
     args.check_all_used();
-    session s;
-    workload work(s.load(options.engine));
-    s.run(make_request(work, options, 1));
-    std::vector<double> times;
-    for (int32_t i = 0; i < options.n_repeat; i++) {
-        const event done = s.run(make_request(work, options, 1));
-        times.push_back(1e3 * done.stats.encode_time);
-    }
-    print("image", "ms", times);
+    print("image", "ms", one_token_runs(options, [](const event & done) { return 1e3 * done.stats.encode_time; }));
 }
 
 void run_streams(const arguments & args) {

@@ -4,7 +4,7 @@
 //
 //   npm run build && npm run prebuildify && node scripts/prebuild/cpu-levels.mjs
 //
-// The processors are emulated (apt-get install qemu-user-static); qemu 7.2 knows no AVX-512. Part of the release checks.
+// The processors are emulated (apt-get install qemu-user-static); qemu 7.2 knows no AVX-512. Run by hand before a release.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
