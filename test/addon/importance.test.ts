@@ -214,7 +214,11 @@ describe('a collection that cannot be made', () => {
   });
 
   it('is refused while another one runs with the same model', async () => {
-    const first = collect({ texts: [corpus()], chunk: 8 });
+    const long = Array.from({ length: 40 }, corpus); // over a thousand chunks: it is still running when the second begins
+    let first: Promise<unknown> | undefined;
+    await new Promise<void>((started) => {
+      first = collect({ texts: long, chunk: 8, onProgress: () => started() });
+    });
     await expect(collect({ texts: [corpus()], output: join(work, 'b.gguf') })).rejects.toThrow(/already; wait/);
     expect(await first).toMatchObject({ images: 0 });
     expect(existsSync(join(work, 'b.gguf'))).toBe(false);
