@@ -50,6 +50,10 @@ export async function openModel(file, { rowMode, kvType, files = {}, threads = 1
     checkTensors: true,
   });
   const prompt = (ids) => [{ tokens: Int32Array.from(ids) }];
+  const greedy = (ids, images, maxTokens, logprobs) => {
+    const request = { prompt: prompt(ids), images, maxTokens, sampling: GREEDY, stop: [], grammar: null, logprobs };
+    return engine.generate({ ...request, ignoreEos: true, credit: maxTokens }).done;
+  };
   return {
     info,
     tokenize: (parts) => engine.tokenize(parts),
@@ -60,19 +64,11 @@ export async function openModel(file, { rowMode, kvType, files = {}, threads = 1
     },
     evaluate: (ids, images, chunk) => engine.evaluate({ prompt: prompt(ids), images, chunk }),
     /** Ids of `maxTokens` greedy tokens, going on after a stop token. */
-    greedy: async (ids, images, maxTokens) => {
-      const request = {
-        prompt: prompt(ids),
-        images,
-        maxTokens,
-        sampling: GREEDY,
-        stop: [],
-        ignoreEos: true,
-        grammar: null,
-        logprobs: -1,
-        credit: maxTokens,
-      };
-      return (await engine.generate(request).done).tokens;
+    greedy: async (ids, images, maxTokens) => (await greedy(ids, images, maxTokens, -1)).tokens,
+    /** The same with the log-probabilities of the two likeliest at every step: [2 * maxTokens]. */
+    greedyOfTwo: async (ids, images, maxTokens) => {
+      const { tokens, logprobs } = await greedy(ids, images, maxTokens, 2);
+      return { tokens, likeliest: logprobs.topValues };
     },
     close: () => engine.close(),
   };

@@ -1,5 +1,6 @@
 // What one processor answers: loads each model given, and prints as one JSON object which CPU backend was picked, the
-// greedy tokens and the logits. A program of its own, for cpu-levels.mjs runs it under an emulator.
+// greedy tokens, by how much each led (in log-probability), and the logits. A program of its own, for cpu-levels.mjs runs
+// it under an emulator.
 //
 //   node scripts/prebuild/answer.mjs <model.gguf> …
 import { readFileSync } from 'node:fs';
@@ -36,9 +37,10 @@ async function answer(file) {
   const ids = [...picture, ...text];
   const images = [image(model.info)];
   const { logits } = await model.evaluate(ids, images, 0);
-  const tokens = await model.greedy(ids, images, NEW_TOKENS);
+  const { tokens, likeliest } = await model.greedyOfTwo(ids, images, NEW_TOKENS);
   model.close();
-  return { model: path.basename(file), tokens: [...tokens], logits: [...logits.subarray(-vocabSize)] };
+  const leads = [...tokens].map((_, i) => likeliest[2 * i] - likeliest[2 * i + 1]);
+  return { model: path.basename(file), tokens: [...tokens], leads, logits: [...logits.subarray(-vocabSize)] };
 }
 
 const answers = [];

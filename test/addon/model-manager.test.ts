@@ -153,10 +153,13 @@ describe('healthCheck', () => {
   });
 
   it('during an unloading says so, and a later one that works clears it', async () => {
-    const manager = managed();
+    const manager = managed(({ hardware }) => Object.assign(hardware, { maxBatchSize: 1 }));
     await manager.loadModel();
+    const ahead = endless({ engine: manager.requireModel().engine }); // so that the check waits for its turn
+    ahead.catch(() => {});
     const [healthy] = await Promise.all([manager.healthCheck(), manager.unloadModel()]);
     expect(healthy).toBe(false);
+    await expect(ahead).rejects.toBeInstanceOf(ClosedError);
     expect(manager.lastError).toBeInstanceOf(ClosedError);
     await manager.loadModel();
     expect(manager.lastError).toBeNull();
