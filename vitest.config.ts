@@ -37,6 +37,21 @@ export default defineConfig({
           pool: 'forks',
           maxWorkers: 1,
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        // What runs in processes of its own: they start, wait and compute a little, so several files at once.
+        plugins: [compiledPrograms],
+        test: {
+          name: 'programs',
+          include: ['test/programs/**/*.test.ts'],
+          env: offline,
+          pool: 'forks',
+          maxWorkers: 3,
+          sequence: { groupOrder: 2 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

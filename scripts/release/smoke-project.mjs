@@ -21,9 +21,9 @@ const programs = fileURLToPath(new URL('programs/', import.meta.url));
 /** What the launchers of pnpm call, and what every machine has. No compiler, no cmake, no git, no Python. */
 const COMMON_PROGRAMS = ['sh', 'sed', 'dirname', 'uname'];
 
-/** How each manager installs a tarball, and how it starts a program of a package. */
+/** How each manager installs a tarball, and how it starts a program of a package: npm has one of its own for that, npx. */
 const COMMANDS = {
-  npm: { add: ['install', '--no-audit', '--no-fund'], execute: ['exec', '--offline', '--'] },
+  npm: { add: ['install', '--no-audit', '--no-fund'], execute: [], launcher: 'npx-cli.js' },
   pnpm: { add: ['add'], execute: ['exec'] },
   yarn: { add: ['add', '--non-interactive'], execute: ['--silent', 'run'] },
 };
@@ -88,7 +88,8 @@ export class SmokeProject {
 
   /** What the command line of the package printed, started as a user starts it. */
   bllossom(args) {
-    return this.#runNode([this.#manager, ...this.#commands.execute, 'bllossom', ...args]);
+    const { execute, launcher = path.basename(this.#manager) } = this.#commands;
+    return this.#runNode([path.join(path.dirname(this.#manager), launcher), ...execute, 'bllossom', ...args]);
   }
 
   /** Runs a file of the project. Returns what it printed, as JSON. */

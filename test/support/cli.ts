@@ -80,6 +80,17 @@ export class Session {
   }
 }
 
+/** Interrupts a command when it has got somewhere. Only what it leaves shows that: so later and later, until it has. */
+export async function interruptedOnce(gotSomewhere: (run: Run) => boolean, args: string[]): Promise<Run> {
+  for (let wait = 2000; ; wait *= 2) {
+    const session = new Session(args);
+    const timer = setTimeout(() => session.interrupt(), wait);
+    const run = await session.done;
+    clearTimeout(timer);
+    if (gotSomewhere(run) || wait > 16_000) return run;
+  }
+}
+
 function start(args: string[], { env = {}, cwd = workFolder('cli'), onOutput }: RunOptions) {
   const clean = {
     PATH: process.env.PATH ?? '',

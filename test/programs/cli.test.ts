@@ -3,7 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, symlinkSync, 
 import { readFile as readFileAsync } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bllossom, CLI, DEMO, GREEDY, KOREAN, Session, workFolder } from '../support/cli.js';
+import { bllossom, CLI, DEMO, GREEDY, interruptedOnce, KOREAN, type Run, workFolder } from '../support/cli.js';
 import { tinyModel } from '../support/model.js';
 
 let model: string;
@@ -166,8 +166,11 @@ describe('Ctrl-C', () => {
   });
 
   it('stops the wait for a prompt', async () => {
-    const session = new Session(['text', '-', '--model', model]);
-    setTimeout(() => session.interrupt(), 2000);
-    expect(await session.done).toMatchObject({ code: 130, stdout: '', stderr: 'bllossom: interrupted\n' });
+    const waiting = (run: Run) => run.code === 130;
+    expect(await interruptedOnce(waiting, ['text', '-', '--model', model])).toMatchObject({
+      code: 130,
+      stdout: '',
+      stderr: 'bllossom: interrupted\n',
+    });
   });
 });

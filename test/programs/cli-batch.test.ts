@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } fr
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { TASK_PROMPTS } from '../../lib/vision-tasks.js';
-import { bllossom, DEMO, DEMO_IMAGE, GREEDY, Session, workFolder } from '../support/cli.js';
+import { bllossom, DEMO, DEMO_IMAGE, GREEDY, interruptedOnce, workFolder } from '../support/cli.js';
 
 let work: string;
 beforeAll(() => {
@@ -76,9 +76,9 @@ describe('bllossom batch', () => {
     const endless = Array.from({ length: 60 }, () => ({ prompt: 'b', maxTokens: 2000 }));
     const tasks = file('long.json', [...quick, ...endless]);
     const output = join(folder, 'results.json');
-    const session = new Session(['batch', tasks, '--model', DEMO, '--output', output, '--context', '2200', '-t', '0']);
-    setTimeout(() => session.interrupt(), 2500);
-    const run = await session.done;
+    const begun = () => existsSync(output) && read(output)[3].success;
+    const args = ['batch', tasks, '--model', DEMO, '--output', output, '--context', '2200', '-t', '0'];
+    const run = await interruptedOnce(begun, args);
     expect(run).toMatchObject({ code: 130, stdout: '', stderr: 'bllossom: interrupted\n' });
     const results = read(output);
     expect(results).toHaveLength(64);

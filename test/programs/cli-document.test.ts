@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { TASK_PROMPTS } from '../../lib/vision-tasks.js';
-import { bllossom, DEMO, DEMO_IMAGE, KOREAN, Session, workFolder } from '../support/cli.js';
+import { bllossom, DEMO, DEMO_IMAGE, interruptedOnce, KOREAN, workFolder } from '../support/cli.js';
 import { koreanFont, type PdfFont, textPdf, writePdf } from '../support/pdf-writer.js';
 
 const FAST = ['--model', DEMO, '-t', '0', '-n', '6'];
@@ -139,9 +139,8 @@ describe('bllossom document', () => {
     const output = join(work, 'stopped.jsonl');
     const images = Array.from({ length: 200 }, () => DEMO_IMAGE);
     const args = ['--multi-page', '--json', '--output', output, '--model', DEMO, '-t', '0', '-n', '400'];
-    const session = new Session(['document', ...images, ...args]);
-    setTimeout(() => session.interrupt(), 3000);
-    expect(await session.done).toMatchObject({ code: 130, stdout: '', stderr: 'bllossom: interrupted\n' });
+    const run = await interruptedOnce(() => existsSync(output), ['document', ...images, ...args]);
+    expect(run).toMatchObject({ code: 130, stdout: '', stderr: 'bllossom: interrupted\n' });
     const [stopped] = jsonLines(readFileSync(output, 'utf8'));
     expect(stopped.success).toBe(false);
     expect(stopped.successfulPages).toBeGreaterThan(0);
