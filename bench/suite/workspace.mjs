@@ -1,0 +1,83 @@
+// The choices of one run: the model, the threads, the rounds, and where everything lies that is made on the way.
+import { existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { exportText, inspectGguf } from '../../dist/index.js';
+import { PRESETS } from '../../scripts/random-checkpoint/presets.mjs';
+import { interleave } from './measure.mjs';
+import { workOf } from './model-work.mjs';
+import { run, runForJson } from './program.mjs';
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const OUT = path.join(ROOT, 'bench', '.out');
+
+export class Workspace {
+  /** What could not be measured, and why. */
+  missing = [];
+  peers = [];
+  ceilings = null;
+
+  /** @param options of the command line */
+  static async open({ model, threads, rounds, quick }) {
+    const work = new Workspace();
+    const name = model ?? (quick ? 'tiny' : 'aica-5b');
+    work.quick = quick;
+    work.rounds = rounds ?? (quick ? 2 : 5);
+    work.model = Object.hasOwn(PRESETS, name) ? await randomModel(name) : path.resolve(name);
+    work.modelName = path.basename(work.model, '.gguf');
+    work.report = await inspectGguf(work.model);
+    if (work.report.memory === undefined)
+      throw new Error(`${work.model} is no whole Mllama model; give another --model`);
+    work.load = workOf(work.report);
+    work.threads = threads ?? 0;
+    // What the engine takes by itself, everyone else takes too.
+    work.threads = (await work.ours('describe')).threads;
+    return work;
+  }
+
+  /** One turn of ours, in a process of its own: a program of bench/ours. */
+  ours(name, options = {}) {
+    const given = { model: this.model, threads: this.threads, ...options };
+    return runForJson([process.execPath, path.join(ROOT, 'bench', 'ours', `${name}.mjs`), JSON.stringify(given)]);
+  }
+
+  /**
+   * Turns of ours, of every peer that has a turn for the question, and of what the machine can do at most.
+   *
+   * @param options what each of them is to do
+   * @param limits further contestants
+   */
+  async turns(question, options, limits = {}) {
+    const contestants = { ours: () => this.ours(question, options) };
+    for (const peer of this.peers) {
+      if (peer.turns[question]) contestants[peer.name] = () => peer.turns[question](this, options);
+    }
+    return interleave({ ...contestants, ...limits }, this.rounds, {
+      onTurn: (name, round) => console.error(`  ${question}: round ${round + 1} of ${this.rounds}, ${name}`),
+      onFailure: (name, { message }) => this.leaveOut(`${name}, ${question}`, message),
+    });
+  }
+
+  leaveOut(what, reason) {
+    const [sentence] = reason.split('\n').slice(-1);
+    this.missing.push({ name: what, reason: reason.includes('\n') ? `${reason.split('\n')[0]} ${sentence}` : reason });
+    console.error(`  ${what} is left out: ${reason}`);
+  }
+
+  /** The text part of the model as llama.cpp reads it. */
+  async textModel() {
+    const output = path.join(OUT, 'models', `${this.modelName}.text.gguf`);
+    if (!existsSync(output)) await exportText({ source: this.model, output });
+    return output;
+  }
+}
+
+/** A model of a preset with random weights, in Q4_K_M; made once. */
+async function randomModel(preset) {
+  const output = path.join(OUT, 'models', `${preset}.Q4_K_M.gguf`);
+  if (existsSync(output)) return output;
+  mkdirSync(path.dirname(output), { recursive: true });
+  console.error(`  making ${output}`);
+  await run([process.execPath, path.join(ROOT, 'scripts', 'random-checkpoint.mjs'), output, '--preset', preset]);
+  return output;
+}
