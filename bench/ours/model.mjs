@@ -12,7 +12,12 @@ const GREEDY = {
  * thing it measures, is printed as one JSON line.
  */
 export async function turn(measure) {
-  console.log(JSON.stringify(await measure(JSON.parse(process.argv[2]))));
+  try {
+    console.log(JSON.stringify(await measure(JSON.parse(process.argv[2]))));
+  } catch (error) {
+    console.error(error.message);
+    process.exit(1); // the engine of an open model would keep the process alive
+  }
 }
 
 /** @param hardware of `Config`, beside the threads */

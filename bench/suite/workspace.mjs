@@ -29,7 +29,7 @@ export class Workspace {
     if (work.report.memory === undefined)
       throw new Error(`${work.model} is no whole Mllama model; give another --model`);
     work.load = workOf(work.report);
-    work.threads = threads ?? 0;
+    work.threads = threads ?? null;
     // What the engine takes by itself, everyone else takes too.
     work.threads = (await work.ours('describe')).threads;
     return work;
