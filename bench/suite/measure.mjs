@@ -26,7 +26,8 @@ export function makeResult(name, unit, own, peers = {}, { lowerIsBetter = false 
   const measured = Object.entries(peers).filter(([, turns]) => turns !== undefined && turns.length > 0);
   const summary = (turns) => {
     const rounds = turns.map((turn, round) => ratio(median(own[round]), median(turn)));
-    return { value: median(turns.flat()), spread: spread(turns.flat()), ratioSpread: spread(rounds) };
+    const ratioSpread = rounds.length > 1 ? { ratioSpread: spread(rounds) } : {};
+    return { value: median(turns.flat()), spread: spread(turns.flat()), ...ratioSpread };
   };
   const summaries = measured.map(([peer, turns]) => [peer, summary(turns)]);
   return {
