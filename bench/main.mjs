@@ -10,7 +10,6 @@ import { PEERS } from './peers/index.mjs';
 import { reportSection } from './result-tables.mjs';
 import { describeMachine, describeVersions } from './suite/machine.mjs';
 import { build, Ceilings } from './suite/native.mjs';
-import { Workspace } from './suite/workspace.mjs';
 
 const QUESTIONS = ['decode', 'prefill', 'image', 'batch', 'cache', 'load', 'overhead'];
 
@@ -67,6 +66,7 @@ async function prepareCeilings(work) {
 async function main() {
   const options = program.opts();
   const questions = program.processedArgs[0].includes('all') ? QUESTIONS : [...new Set(program.processedArgs[0])];
+  const { Workspace } = await import('./suite/workspace.mjs'); // and the package with it: help does not need it
   const work = await Workspace.open(options);
   const versions = await preparePeers(work, options.peers === true ? PEERS : (options.peers ?? []), questions);
   await prepareCeilings(work);

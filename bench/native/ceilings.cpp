@@ -53,7 +53,8 @@ ggml_type type_of(const std::string & name) {
             return ggml_type(i);
         }
     }
-    throw error(error_code::invalid_option, "--type is " + name + "; it must be a type of ggml such as q4_K, q8_0, f32");
+    throw error(error_code::invalid_option,
+                "--type is " + name + "; it must be a type of ggml such as q4_K, q8_0, f32");
 }
 
 std::vector<float> wave(int64_t n) {
@@ -127,9 +128,9 @@ void run_product_ceiling(const arguments & args) {
 
     ggml_backend_buffer_ptr buffer;
     for (ggml_backend_buffer_type_t layout : weight_layouts(cpu)) {
-        weight->data = nullptr;
+        weight->data   = nullptr;
         weight->buffer = nullptr;
-        weight->extra = nullptr;
+        weight->extra  = nullptr;
         buffer.reset(ggml_backend_alloc_ctx_tensors_from_buft(weights.get(), layout));
         if (buffer && ggml_backend_dev_supports_op(cpu, result)) {
             break;
@@ -149,7 +150,7 @@ void run_product_ceiling(const arguments & args) {
     ggml_backend_tensor_set(input, values.data(), 0, values.size() * sizeof(float));
 
     const double operations = 2.0 * double(n_columns) * double(n_rows) * double(n_batch);
-    const auto speeds = rates(operations, n_repeat, [&] { ggml_backend_graph_compute(backends.cpu(), graph); });
+    const auto speeds       = rates(operations, n_repeat, [&] { ggml_backend_graph_compute(backends.cpu(), graph); });
     json_line()
         .add("name", "product")
         .add("unit", "FLOP/s")

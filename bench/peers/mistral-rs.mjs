@@ -1,8 +1,8 @@
 // mistral.rs, by its wheel, on the text part of the very same file.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { OUT, ROOT } from '../suite/paths.mjs';
 import { run, runForJson } from '../suite/program.mjs';
-import { OUT, ROOT } from '../suite/workspace.mjs';
 
 const FOLDER = path.join(OUT, 'peers', 'mistral-rs');
 const PYTHON = path.join(FOLDER, 'bin', 'python');

@@ -1,8 +1,8 @@
 // node-llama-cpp with its own prebuilt llama.cpp, on the text part of the very same file.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { OUT, ROOT } from '../suite/paths.mjs';
 import { run, runForJson } from '../suite/program.mjs';
-import { OUT, ROOT } from '../suite/workspace.mjs';
 
 const FOLDER = path.join(OUT, 'peers', 'node-llama-cpp');
 const PROGRAM = path.join(ROOT, 'bench', 'peers', 'node-llama-cpp-turn.mjs');

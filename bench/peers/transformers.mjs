@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { median } from '../suite/measure.mjs';
+import { OUT, ROOT } from '../suite/paths.mjs';
 import { run, runForJson } from '../suite/program.mjs';
-import { OUT, ROOT } from '../suite/workspace.mjs';
 import { mllamaConfig } from './mllama-config.mjs';
 
 const FOLDER = path.join(OUT, 'peers', 'transformers');
@@ -31,29 +31,28 @@ async function install() {
   return version();
 }
 
-/** By model: which type was the faster one. The first turn tries both. */
+/** By size of the picture: which type was the faster one. The first turn tries both. */
 const faster = new Map();
 
-async function turn(work, task, options) {
+/** Milliseconds of the tower and the projector. */
+async function encode(work, { tiles, repeat }) {
   const config = path.join(OUT, 'models', `${work.modelName}.config.json`);
   mkdirSync(path.dirname(config), { recursive: true });
   writeFileSync(config, JSON.stringify(mllamaConfig(work.report.metadata)));
-  const given = Object.entries({ threads: work.threads, ...options }).flatMap(([name, value]) => [`--${name}`, value]);
+  const command = [PYTHON, PROGRAM, 'image', config, '--device', 'cpu', '--threads', work.threads];
   const values = async (dtype) =>
-    (await runForJson([PYTHON, PROGRAM, task, config, '--device', 'cpu', '--dtype', dtype, ...given])).values;
+    (await runForJson([...command, '--tiles', tiles, '--repeat', repeat, '--dtype', dtype])).values;
 
-  const known = faster.get(config);
+  const known = faster.get(tiles);
   if (known) return values(known);
   const both = { float32: await values('float32'), bfloat16: await values('bfloat16') };
-  const [first] = Object.entries(both).toSorted(([, a], [, b]) => median(a) - median(b)); // milliseconds
-  faster.set(config, first[0]);
-  return first[1];
+  const dtype = median(both.float32) <= median(both.bfloat16) ? 'float32' : 'bfloat16';
+  faster.set(tiles, dtype);
+  return both[dtype];
 }
 
 export const transformers = {
   name: 'transformers',
   prepare: install,
-  turns: {
-    image: (work, { tiles, repeat }) => turn(work, 'image', { tiles, repeat }),
-  },
+  turns: { image: encode },
 };

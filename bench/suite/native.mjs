@@ -1,8 +1,8 @@
 // The programs in C++: bllossom-bench and the benchmarks of llama.cpp, built for this machine as the addon is.
 import os from 'node:os';
 import path from 'node:path';
+import { ROOT } from './paths.mjs';
 import { run, runForJson } from './program.mjs';
-import { ROOT } from './workspace.mjs';
 
 /** Beside the addon's tree and with its options: a compiler's cache knows most of it already. */
 const BUILD = path.join(ROOT, 'build-bench');

@@ -1,15 +1,13 @@
-// The choices of one run: the model, the threads, the rounds, and where everything lies that is made on the way.
-import { existsSync, mkdirSync } from 'node:fs';
+// The choices of one run: the model, the threads, the rounds, and who takes turns.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { exportText, inspectGguf } from '../../dist/index.js';
 import { PRESETS } from '../../scripts/random-checkpoint/presets.mjs';
 import { interleave } from './measure.mjs';
 import { workOf } from './model-work.mjs';
+import { OUT, ROOT } from './paths.mjs';
 import { run, runForJson } from './program.mjs';
-
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-export const OUT = path.join(ROOT, 'bench', '.out');
 
 export class Workspace {
   /** What could not be measured, and why. */
@@ -58,15 +56,20 @@ export class Workspace {
     });
   }
 
+  /** Notes what cannot be measured. Of a program that failed, how it ended and the last it said. */
   leaveOut(what, reason) {
-    const [sentence] = reason.split('\n').slice(-1);
-    this.missing.push({ name: what, reason: reason.includes('\n') ? `${reason.split('\n')[0]} ${sentence}` : reason });
+    const lines = reason.trim().split('\n');
+    const ends = lines.length > 1 ? `${lines[0]} ${lines.at(-1)}` : lines[0];
+    this.missing.push({ name: what, reason: ends });
     console.error(`  ${what} is left out: ${reason}`);
   }
 
-  /** The text part of the model as llama.cpp reads it. */
+  /** The text part of the model as llama.cpp reads it; made anew when the file is another. */
   async textModel() {
-    const output = path.join(OUT, 'models', `${this.modelName}.text.gguf`);
+    const { size, mtimeMs } = statSync(this.model);
+    const state = createHash('sha256').update(`${this.model} ${size} ${mtimeMs}`).digest('hex').slice(0, 8);
+    const output = path.join(OUT, 'models', `${this.modelName}.${state}.text.gguf`);
+    mkdirSync(path.dirname(output), { recursive: true });
     if (!existsSync(output)) await exportText({ source: this.model, output });
     return output;
   }
