@@ -48,7 +48,8 @@ export class Workspace {
   async turns(question, options, limits = {}) {
     const contestants = { ours: () => this.ours(question, options) };
     for (const peer of this.peers) {
-      if (peer.turns[question]) contestants[peer.name] = () => peer.turns[question](this, options);
+      const turn = peer.turns[question];
+      if (turn) contestants[peer.name] = async () => checkValues(await turn(this, options));
     }
     return interleave({ ...contestants, ...limits }, this.rounds, {
       onTurn: (name, round) => console.error(`  ${question}: round ${round + 1} of ${this.rounds}, ${name}`),
@@ -73,6 +74,13 @@ export class Workspace {
     if (!existsSync(output)) await exportText({ source: this.model, output });
     return output;
   }
+}
+
+/** @throws Error when a peer claims what cannot be */
+function checkValues(values) {
+  const odd = values.find((value) => !(value > 0 && value < Number.POSITIVE_INFINITY));
+  if (odd !== undefined) throw new Error(`it reported ${odd}, which is no speed and no time`);
+  return values;
 }
 
 /** A model of a preset with random weights, in Q4_K_M; made once. */
