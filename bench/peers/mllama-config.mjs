@@ -11,6 +11,9 @@ export function mllamaConfig(metadata) {
     text_config: {
       model_type: 'mllama_text_model',
       vocab_size: text('vocab_size'),
+      bos_token_id: metadata['tokenizer.ggml.bos_token_id'],
+      eos_token_id: metadata['tokenizer.ggml.eos_token_id'],
+      pad_token_id: metadata['tokenizer.ggml.padding_token_id'],
       hidden_size: text('embedding_length'),
       intermediate_size: text('feed_forward_length'),
       num_hidden_layers: text('block_count'),
