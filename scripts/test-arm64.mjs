@@ -81,7 +81,7 @@ function vitest(...args) {
 
 const stages = {
   native: () =>
-    spawnSync('ctest', ['--test-dir', tree, '--output-on-failure', '--timeout', '3600'], {
+    spawnSync('ctest', ['--test-dir', tree, '--output-on-failure', '--timeout', '3600', '-j', '2'], {
       env: emulated,
       stdio: 'inherit',
     }).status,
