@@ -151,7 +151,7 @@ export const BATCH_KEYS = GENERATE_KEYS.filter((key) => key !== 'onToken');
  * @throws InvalidArgumentError naming the option, its value and what is allowed
  */
 export function resolveParameters<T>(
-  defaults: GenerationSection,
+  defaults: GenerationSection & Pick<SamplingOptions, 'promptLookup'>,
   options: GenerateOptions<T> | undefined,
   known: readonly string[] = GENERATE_KEYS,
 ): { parameters: GenerationParameters; given: GenerateOptions<T> } {
@@ -175,7 +175,7 @@ export function resolveParameters<T>(
     stop: checkStop('stop', given.stop),
     logitBias: checkLogitBias(given.logitBias),
     logprobs: checkLogprobs(given.logprobs),
-    promptLookup: checkInteger('promptLookup', given.promptLookup ?? 0, { min: 0, max: 32 }),
+    promptLookup: checkInteger('promptLookup', given.promptLookup ?? defaults.promptLookup ?? 0, { min: 0, max: 32 }),
   };
   if (given.responseFormat !== undefined && parameters.stop.length > 0) {
     throw new InvalidArgumentError(
