@@ -29,6 +29,7 @@ const emulated = {
   NO_COLOR: '1',
   CI: '1',
   PREBUILDS_ONLY: '1',
+  BLLOSSOM_SLOWNESS: '30',
 };
 const run = (program, args, options) => execFileSync(program, args, { cwd: root, stdio: 'inherit', ...options });
 const script = (name) => path.join(root, 'scripts', name);
