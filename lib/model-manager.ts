@@ -189,6 +189,7 @@ export class ModelManager implements AsyncDisposable {
         ignoreEos: true,
         grammar: null,
         logprobs: -1,
+        promptLookup: 0,
         credit: 1,
       });
       const [token = -1, ...more] = (await request.done).tokens;

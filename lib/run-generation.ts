@@ -81,6 +81,7 @@ export async function runGeneration<T>(
       ignoreEos: false,
       grammar: format?.grammar ?? null,
       logprobs: toNativeLogprobs(parameters.logprobs),
+      promptLookup: parameters.promptLookup,
       credit: control.connect((pieces) => request?.grant(pieces)),
     },
     {

@@ -9,14 +9,16 @@ export const LANGUAGES: readonly Language[] = ['ko', 'en'];
 export interface TaskDefaults {
   maxTokens: number;
   temperature: number;
+  /** Where answers repeat: the rows of a table, the marks of Markdown. */
+  promptLookup?: number;
 }
 
 export const TASK_DEFAULTS: Record<VisionTask | 'question', TaskDefaults> = {
   describe: { maxTokens: 200, temperature: 0.1 },
-  ocr: { maxTokens: 300, temperature: 0 },
+  ocr: { maxTokens: 300, temperature: 0, promptLookup: 15 },
   chart: { maxTokens: 300, temperature: 0.1 },
-  table: { maxTokens: 400, temperature: 0.1 },
-  markdown: { maxTokens: 500, temperature: 0 },
+  table: { maxTokens: 400, temperature: 0.1, promptLookup: 15 },
+  markdown: { maxTokens: 500, temperature: 0, promptLookup: 15 },
   summarize: { maxTokens: 400, temperature: 0.1 },
   question: { maxTokens: 250, temperature: 0.1 },
 };

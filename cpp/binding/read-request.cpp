@@ -162,6 +162,7 @@ generate_request read_generate_request(Napi::Value value) {
     request.sampling   = read_sampling(o.Get("sampling"));
     request.stop       = read_list<std::string>(o.Get("stop"), "stop", read_string);
     request.ignore_eos = bool_of(o, "ignoreEos");
+    request.n_lookup   = count_of(o, "promptLookup");
     request.n_logprobs = count_of(o, "logprobs", -1);
     request.credit     = read_integer<int64_t>(o.Get("credit"), "credit");
     if (const Napi::Value grammar = o.Get("grammar"); !grammar.IsNull()) {

@@ -60,6 +60,8 @@ static Napi::Object write_stats(Napi::Env env, const generate_stats & stats) {
     o.Set("promptTokens", stats.n_prompt);
     o.Set("generatedTokens", stats.n_generated);
     o.Set("imagesEncoded", stats.n_images_encoded);
+    o.Set("tokensGuessed", stats.n_guessed);
+    o.Set("tokensGuessedRight", stats.n_guessed_right);
     o.Set("queueTime", stats.queue_time);
     o.Set("encodeTime", stats.encode_time);
     o.Set("promptTime", stats.prompt_time);

@@ -84,6 +84,10 @@ void runner::check_options(const generate_request & request) const {
     if (std::any_of(request.stop.begin(), request.stop.end(), [](const std::string & s) { return s.empty(); })) {
         throw error(error_code::invalid_option, "a stop text is empty");
     }
+    if (request.n_lookup < 0 || request.n_lookup > max_lookup) {
+        throw error(error_code::invalid_option,
+                    format("promptLookup is %d, but must be from 0 to %d", request.n_lookup, max_lookup));
+    }
     const int64_t most = std::min<int64_t>(max_top_logprobs, vocab_->n_logits());
     if (request.n_logprobs < -1 || request.n_logprobs > most) {
         throw error(error_code::invalid_option, format("logprobs is %d, but must be from 0 to %lld, or -1 for none",
@@ -203,7 +207,22 @@ void runner::encode(sequence & s) {
     s.images.push_back(context_.locate(s.slots[index], image.n_tiles, ranges[index]));
 }
 
+/** Guesses for the sequences that decode: the fewer they are, the more rows each may have for little. */
+void runner::guess_next() {
+    constexpr int64_t n_rows = 16; // of a batch of guesses; more of them are no longer cheap
+    const int64_t n_decoding = std::count_if(sequences_.begin(), sequences_.end(),
+                                             [](const auto & s) { return s->state() == phase::decoding; });
+    for (const auto & s : sequences_) {
+        s->guess.clear();
+        if (s->state() == phase::decoding) {
+            const int64_t n_most = std::min(n_rows / n_decoding, tokens_left(*s)) - 1;
+            s->guess             = s->lookup.guess(s->tokens(), int32_t(n_most), vocab_->n_logits());
+        }
+    }
+}
+
 bool runner::run_batch() {
+    guess_next();
     const std::vector<batch_share> shares = plan_batch(sequences_, context_.options().n_batch);
     if (shares.empty()) {
         return false;
@@ -214,9 +233,10 @@ bool runner::run_batch() {
         sequence & s                     = *sequences_[share.index];
         const std::vector<int64_t> cells = context_.self().take(s.seq, s.n_past, share.n_rows);
         for (int32_t i = 0; i < share.n_rows; i++) {
-            const size_t pos = size_t(s.n_past + i);
-            const bool last  = pos + 1 == s.tokens().size();
-            rows.push_back({s.tokens()[pos], int32_t(pos), s.seq, cells[size_t(i)], last, &s.images});
+            const size_t pos    = size_t(s.n_past + i);
+            const size_t n_sure = s.tokens().size();
+            const int32_t token = pos < n_sure ? s.tokens()[pos] : s.guess[pos - n_sure];
+            rows.push_back({token, int32_t(pos), s.seq, cells[size_t(i)], pos + 1 >= n_sure, &s.images});
         }
         members.push_back(&s);
     }
@@ -225,17 +245,20 @@ bool runner::run_batch() {
     }
     const float * logits = context_.logits().data();
     for (size_t i = 0; i < members.size(); i++) {
-        sequence & s = *members[i];
-        s.n_past += shares[i].n_rows;
-        if (s.n_past < int32_t(s.tokens().size())) {
+        sequence & s            = *members[i];
+        const int32_t n_sure    = int32_t(s.tokens().size());
+        const int32_t n_guessed = s.n_past + shares[i].n_rows - n_sure;
+        if (n_guessed < 0) {
+            s.n_past += shares[i].n_rows;
             continue; // more of its prompt to come
         }
+        s.n_past = n_sure;
         try {
-            sample(s, logits);
+            sample_rows(s, n_guessed, logits);
         } catch (const error & e) {
             fail(s, e);
         }
-        logits += model_->hp.text.n_vocab;
+        logits += (1 + n_guessed) * model_->hp.text.n_vocab;
     }
     return true;
 }
@@ -260,6 +283,28 @@ bool runner::compute(const std::vector<sequence *> & members, const std::vector<
         }
     }
     return false;
+}
+
+/**
+ * Samples after the last token, and after each guess as long as it is what was sampled: the same tokens as without
+ * guesses. logits: [1 + n_guessed][n_vocab]
+ */
+void runner::sample_rows(sequence & s, int32_t n_guessed, const float * logits) {
+    int32_t n_right = 0;
+    s.n_guessed += n_guessed;
+    sample(s, logits);
+    while (n_right < n_guessed && s.state() == phase::decoding && s.tokens().back() == s.guess[size_t(n_right)]) {
+        n_right++;
+        s.n_past++;
+        s.n_guessed_right++;
+        sample(s, logits + n_right * model_->hp.text.n_vocab);
+    }
+    if (n_guessed == 0) {
+        s.lookup.rest();
+        return;
+    }
+    s.lookup.learn(n_guessed, n_right);
+    context_.self().release(s.seq, s.n_past);
 }
 
 void runner::sample(sequence & s, const float * logits) {

@@ -56,10 +56,12 @@ class runner {
     void settle_cancelled();
     bool admit_next();
     bool encode_next();
+    void guess_next();
     bool run_batch();
 
     void encode(sequence & s);
     bool compute(const std::vector<sequence *> & members, const std::vector<batch_row> & rows);
+    void sample_rows(sequence & s, int32_t n_guessed, const float * logits);
     void sample(sequence & s, const float * logits);
     void finish(sequence & s, finish_reason reason);
     void fail(sequence & s, const error & cause);

@@ -11,12 +11,12 @@ namespace bllossom {
 
 struct batch_share {
     size_t index;   // of the sequence in the list
-    int32_t n_rows; // its next tokens that are not in the cache yet
+    int32_t n_rows; // its next tokens that are not in the cache yet, and those guessed after them
 };
 
 /**
- * Decoding sequences come first, one row each, so that running answers do not wait for a long prompt; the room that is
- * left goes to prompts in the order of their arrival.
+ * Decoding sequences come first, one row each and one for every guess, so that running answers do not wait for a long
+ * prompt; the room that is left goes to prompts in the order of their arrival.
  */
 std::vector<batch_share> plan_batch(const std::vector<std::unique_ptr<sequence>> & sequences, int32_t n_batch);
 

@@ -6,9 +6,9 @@ namespace bllossom {
 
 sequence::sequence(uint32_t id, generate_request && request, std::vector<int32_t> && prompt, const vocab & v,
                    cancel_flag cancelled)
-    : id_(id), request_(std::move(request)), tokens_(std::move(prompt)), n_prompt_(int32_t(tokens_.size())),
-      cancelled_(std::move(cancelled)), n_vocab_(v.n_logits()), sampler_(v, request_.sampling),
-      credit_(request_.credit), stop_text_(request_.stop) {
+    : lookup(request.n_lookup), id_(id), request_(std::move(request)), tokens_(std::move(prompt)),
+      n_prompt_(int32_t(tokens_.size())), cancelled_(std::move(cancelled)), n_vocab_(v.n_logits()),
+      sampler_(v, request_.sampling), credit_(request_.credit), stop_text_(request_.stop) {
     if (request_.n_logprobs >= 0) {
         logprobs_.emplace();
     }
@@ -112,6 +112,8 @@ generate_stats sequence::stats() const {
     s.n_prompt         = n_prompt_;
     s.n_generated      = n_generated();
     s.n_images_encoded = n_images_encoded;
+    s.n_guessed        = n_guessed;
+    s.n_guessed_right  = n_guessed_right;
     s.queue_time       = seconds(submitted_, started_);
     s.encode_time      = request_.images.empty() ? 0.0 : seconds(started_, prefilled_);
     s.prompt_time      = seconds(prefilled_, first_token_);

@@ -2,6 +2,7 @@
 // One generation in flight: its state, its tokens, its text. Knows no graphs.
 
 #include "cross-mask.h"
+#include "prompt-lookup.h"
 #include "request.h"
 #include "stop-text.h"
 #include "utf8-hold.h"
@@ -78,6 +79,11 @@ class sequence {
     std::vector<cross_image> images;
 
     int32_t n_images_encoded = 0;
+
+    prompt_lookup lookup;
+    std::vector<int32_t> guess;  // tokens that are computed along with the last one, and may turn out wrong
+    int32_t n_guessed       = 0; // in all
+    int32_t n_guessed_right = 0;
 
   private:
     const uint32_t id_;

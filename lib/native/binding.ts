@@ -241,6 +241,8 @@ export interface NativeRequest {
   grammar: string | null;
   /** Log-probabilities of every token: -1 none, else its own and those of so many of the likeliest (at most 20). */
   logprobs: number;
+  /** Tokens guessed at once at most, from what the text already says: 0 none, at most 32. */
+  promptLookup: number;
   /** Pieces that may be sent before `grant` is called; the request parks when they are used up. */
   credit: number;
 }
@@ -250,6 +252,9 @@ export interface NativeStats {
   generatedTokens: number;
   /** Images of the request that had to be encoded (the others were cached). */
   imagesEncoded: number;
+  /** By prompt lookup, and those of them that came true. */
+  tokensGuessed: number;
+  tokensGuessedRight: number;
   /** Seconds, from submission. */
   queueTime: number;
   encodeTime: number;

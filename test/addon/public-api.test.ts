@@ -130,7 +130,15 @@ describe('text', () => {
   it('every sampling option counts and is told', async () => {
     const options = {
       ...{ maxTokens: 2, temperature: 0.5, topP: 0.8, topK: 7, minP: 0.1, repetitionPenalty: 1.2, doSample: true },
-      ...{ frequencyPenalty: 0.1, presencePenalty: 0.2, seed: 9, stop: ['zzz'], logitBias: { 5: 1 }, logprobs: 1 },
+      ...{
+        frequencyPenalty: 0.1,
+        presencePenalty: 0.2,
+        seed: 9,
+        stop: ['zzz'],
+        logitBias: { 5: 1 },
+        logprobs: 1,
+        promptLookup: 1,
+      },
     };
     const { parameters } = await text.generate('hello', { ...options, systemMessage: 'be brief' });
     expect(parameters).toEqual(options);

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "support/malformed.h"
 #include "support/ollama-image.h"
+#include "support/patience.h"
 #include "support/run-model.h"
 #include "support/temp-dir.h"
 #include "support/tiny-model.h"
@@ -50,7 +51,7 @@ struct options {
 
 /** In the child: ends the process with what happened. */
 [[noreturn]] void run_and_exit(const std::string & path, bool verbose) {
-    alarm(time_limit_seconds);
+    alarm(patient(time_limit_seconds));
     try {
         tiny::run_model(path);
         _exit(ran);

@@ -34,6 +34,7 @@ function generate(images, onPiece) {
     ignoreEos: true,
     grammar: null,
     logprobs: -1,
+    promptLookup: 0,
     credit: 1e6,
   };
   engine.generate(request, { signal, onPiece }).done.catch(expectAbort);

@@ -46,6 +46,7 @@ async function run(path) {
       ignoreEos: true,
       grammar: null,
       logprobs: -1,
+      promptLookup: 0,
       credit: 4,
     };
     const { tokens } = await engine.generate(request).done;

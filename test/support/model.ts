@@ -98,7 +98,10 @@ export function endless({
       onSent?.();
       control.onPiece(text);
     };
-    request = engine.generate({ ...native, grammar: null, logprobs: -1 }, { signal: control.signal, onPiece });
+    request = engine.generate(
+      { ...native, grammar: null, logprobs: -1, promptLookup: 0 },
+      { signal: control.signal, onPiece },
+    );
     return request.done;
   }, options);
 }

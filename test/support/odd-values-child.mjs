@@ -3,7 +3,8 @@
 //
 // node odd-values-child.mjs URL_OF_THE_LIBRARY '{"model": …, "image": …, "checkpoint": …, "config": …}' [ONLY]
 
-import { allowsOwn, subjects } from './odd-subjects.mjs';
+import { allowsOwn } from './odd-subjects/subject.mjs';
+import { subjects } from './odd-subjects.mjs';
 import { NEVER_SETTLES, ODD_VALUES, THROWING_GETTER } from './odd-values.mjs';
 
 const LIMIT_MS = 5000;

@@ -17,6 +17,8 @@ const STATS: NativeStats = {
   promptTokens: 3,
   generatedTokens: 0,
   imagesEncoded: 0,
+  tokensGuessed: 0,
+  tokensGuessedRight: 0,
   queueTime: 0,
   encodeTime: 0,
   promptTime: 0.5,

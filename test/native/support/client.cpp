@@ -1,5 +1,7 @@
 #include "support/client.h"
 
+#include "support/patience.h"
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -73,7 +75,7 @@ void client::collect() {
 }
 
 void client::wait(const std::function<bool()> & is_true) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(patient(60));
     while (true) {
         collect();
         if (is_true()) {
@@ -81,7 +83,7 @@ void client::wait(const std::function<bool()> & is_true) {
         }
         std::unique_lock<std::mutex> lock(mutex_);
         if (!woken_.wait_until(lock, deadline, [this] { return has_news_; })) {
-            std::fprintf(stderr, "nothing came from the engine for a minute\n");
+            std::fprintf(stderr, "nothing came from the engine for too long\n");
             std::abort();
         }
         has_news_ = false;
