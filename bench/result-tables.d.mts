@@ -9,7 +9,7 @@ export interface Report {
     system: string;
   };
   versions: Record<string, string | null>;
-  run: { date: string; device: string; model: string; quick: boolean };
+  run: { date: string; device: string; model: string; quick: boolean; threads?: number; rounds?: number };
   results: {
     name: string;
     /** Median. */
@@ -19,9 +19,13 @@ export interface Report {
     spread: number;
     /** How many times as fast as the peer; for memory, how much of the plan. */
     ratios: Record<string, number>;
-    peers: Record<string, { value: number; spread: number }>;
+    /** The ratio's spread is that of the rounds: `npm run bench` alone has it. */
+    peers: Record<string, { value: number; spread: number; ratioSpread?: number }>;
   }[];
-  targets: { name: string; limit: string; value: number | null; status: 'pass' | 'fail' | 'not measured' }[];
+  /** Of the machines with a GPU. */
+  targets?: { name: string; limit: string; value: number | null; status: 'pass' | 'fail' | 'not measured' }[];
+  /** What could not be measured. */
+  missing?: { name: string; reason: string }[];
 }
 
 export function reportSection(report: Report): string;

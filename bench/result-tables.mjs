@@ -5,10 +5,14 @@ const percent = (value) => `${Math.round(100 * value)} %`;
 const row = (cells) => `| ${cells.join(' | ')} |`;
 const table = (head, rows) => [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n');
 
-/** Values of peers with what the ratio says: how many times as fast as the peer. */
-function peersOf({ ratios }) {
-  const peers = Object.entries(ratios);
-  return peers.map(([peer, ratio]) => `${number(ratio)} × ${peer}`).join(', ');
+/** Values of peers with what the ratio says: how many times as fast as the peer; and how far its rounds are apart. */
+function peersOf({ ratios, peers }) {
+  return Object.entries(ratios)
+    .map(([peer, ratio]) => {
+      const apart = peers[peer]?.ratioSpread;
+      return `${number(ratio)} × ${peer}${apart === undefined ? '' : ` (spread ${percent(apart)})`}`;
+    })
+    .join(', ');
 }
 
 function heading({ machine, run }) {
@@ -20,6 +24,7 @@ function caption({ machine, versions, run }) {
   const parts = [
     `Model: \`${run.model}\`, random weights`,
     `device: ${run.device}`,
+    ...(run.threads === undefined ? [] : [`threads: ${run.threads}`, `rounds: ${run.rounds}`]),
     `memory: ${Math.round(machine.memoryBytes / 2 ** 30)} GiB`,
     ...Object.entries(versions).flatMap(([name, version]) => (version === null ? [] : [`${name} ${version}`])),
   ];
@@ -35,12 +40,15 @@ export function reportSection(report) {
     result.spread === 0 ? '' : percent(result.spread),
     peersOf(result),
   ]);
-  const targets = report.targets.map(({ name, limit, value, status }) => [name, limit, number(value), status]);
+  const { targets = [], missing = [] } = report;
+  const judged = targets.map(({ name, limit, value, status }) => [name, limit, number(value), status]);
+  const leftOut = missing.map(({ name, reason }) => [name, reason.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|')]);
   return [
     heading(report),
     caption(report),
     table(['measured', 'median', 'spread', 'ratio'], results),
-    table(['target', 'limit', 'figure', 'status'], targets),
+    ...(targets.length > 0 ? [table(['target', 'limit', 'figure', 'status'], judged)] : []),
+    ...(missing.length > 0 ? [table(['not measured', 'because'], leftOut)] : []),
   ].join('\n\n');
 }
 

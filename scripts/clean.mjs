@@ -5,7 +5,17 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-const made = ['build', 'build-debug', 'build-asan', 'build-portable', 'prebuilds', 'gpu-packages', 'dist', 'coverage'];
+const made = [
+  'build',
+  'build-debug',
+  'build-asan',
+  'build-portable',
+  'build-bench',
+  'prebuilds',
+  'gpu-packages',
+  'dist',
+  'coverage',
+];
 for (const folder of made) {
   rmSync(path.join(root, folder), { recursive: true, force: true });
 }

@@ -5,11 +5,10 @@ import json
 import math
 import subprocess
 import sys
-from pathlib import Path
 
-from workspace import Workspace
+from workspace import REPOSITORY, Workspace
 
-TRANSFORMERS = Path(__file__).resolve().parent / "peer_transformers.py"
+TRANSFORMERS = REPOSITORY / "bench" / "peers" / "transformers_turn.py"
 
 
 class ProgramFailed(Exception):

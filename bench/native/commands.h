@@ -15,6 +15,10 @@ void run_load(const arguments & args);    // ms until a model is ready
 void run_memory(const arguments & args);        // bytes planned, reported and measured
 void run_out_of_memory(const arguments & args); // a load that cannot fit, and what works after it
 
+// Limits of the machine, for what a speed could be at most.
+void run_read_ceiling(const arguments & args);    // bytes/s read from memory
+void run_product_ceiling(const arguments & args); // FLOP/s of a product of matrices
+
 // Numbers against a file of golden values.
 void run_goldens(const arguments & args); // weights in F32
 void run_drift(const arguments & args);   // stored types

@@ -22,7 +22,9 @@ const std::map<std::string, command> commands = {
     {"memory", bench::run_memory},
     {"out-of-memory", bench::run_out_of_memory},
     {"prefill", bench::run_prefill},
+    {"product-ceiling", bench::run_product_ceiling},
     {"random-model", bench::run_random_model},
+    {"read-ceiling", bench::run_read_ceiling},
     {"streams", bench::run_streams},
 };
 

@@ -44,6 +44,19 @@ describe('the table of results', () => {
     expect(reportSection({ ...report, run: { ...report.run, quick: true } })).toContain(warning);
   });
 
+  test('says how far the rounds of a ratio are apart, and what was not measured', () => {
+    const { targets: _targets, ...own } = report;
+    const peers = { 'llama-bench': { value: 120, spread: 0, ratioSpread: 0.034 } };
+    const [decode] = report.results;
+    const results = [{ ...(decode as Report['results'][number]), peers }];
+    const missing = [{ name: 'mistral.rs', reason: 'no wheel\nfor a|b' }];
+    const section = reportSection({ ...own, run: { ...own.run, threads: 2, rounds: 5 }, results, missing });
+    expect(section).toContain('| 1.023 × llama-bench (spread 3 %) |');
+    expect(section).toContain('threads: 2; rounds: 5');
+    expect(section).toContain('| mistral.rs | no wheel for a\\|b |');
+    expect(section).not.toContain('target');
+  });
+
   test('replaces what stands between its marks and nothing else', () => {
     const once = withResults(page, [report]);
     expect(once).toMatch(/^before\n/);

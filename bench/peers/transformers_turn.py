@@ -1,16 +1,18 @@
-"""Hugging Face transformers as a peer: the same shapes, random weights in BF16, SDPA attention.
+"""One turn of Hugging Face transformers: the same shapes, random weights, SDPA attention.
 
-    python3 peer_transformers.py decode|image <config.json> [--device cuda|cpu] [--threads n] [--repeat n] …
+    python3 transformers_turn.py decode|image <config.json> [--device cuda|cpu] [--dtype bfloat16|float32] …
 
 Prints one JSON line: tokens/s of `generate` without a picture, or ms of the vision tower and the projector.
 """
 
 import argparse
+import contextlib
+import functools
 import json
 import time
 
 import torch
-from transformers import MllamaConfig, MllamaForConditionalGeneration
+from transformers import MllamaConfig, MllamaForConditionalGeneration, MllamaVisionModel
 from transformers.generation.streamers import BaseStreamer
 
 PROMPT = 16
@@ -29,19 +31,38 @@ class Clock(BaseStreamer):
         pass
 
 
-def load(path: str, device: str) -> MllamaForConditionalGeneration:
+def read_config(path: str) -> MllamaConfig:
     with open(path, encoding="utf8") as file:
         config = MllamaConfig.from_dict(json.load(file))
-    config._attn_implementation = "sdpa"
+    for part in (config, config.text_config, config.vision_config):
+        part._attn_implementation = "sdpa"
+    return config
+
+
+@contextlib.contextmanager
+def made_as(dtype: torch.dtype, device: str):
+    """Where modules are made in a type and on a device."""
     before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.bfloat16)
+    torch.set_default_dtype(dtype)
     try:
         with torch.device(device):
-            model = MllamaForConditionalGeneration(config)
+            yield
     finally:
         torch.set_default_dtype(before)
+
+
+def load_model(config: MllamaConfig, dtype: torch.dtype, device: str) -> MllamaForConditionalGeneration:
+    with made_as(dtype, device):
+        model = MllamaForConditionalGeneration(config)
     model.generation_config.eos_token_id = None  # exactly as many tokens as asked for
     return model.eval()
+
+
+def load_tower(config: MllamaConfig, dtype: torch.dtype, device: str) -> torch.nn.ModuleDict:
+    """The vision tower and the projector alone: in F32 the rest of a large model would not fit into memory."""
+    with made_as(dtype, device):
+        projector = torch.nn.Linear(config.vision_config.vision_output_dim, config.text_config.hidden_size)
+        return torch.nn.ModuleDict({"vision": MllamaVisionModel(config.vision_config), "projector": projector}).eval()
 
 
 def synchronize(device: str) -> None:
@@ -65,19 +86,19 @@ def decode(model, device: str, tokens: int) -> float:
     return tokens / (last - first)
 
 
-def image(model, device: str, tiles: int) -> float:
-    vision = model.config.vision_config
+def image(tower: torch.nn.ModuleDict, vision, device: str, tiles: int) -> float:
     size = vision.image_size
     ratios = [(rows, cols) for rows, cols in vision.supported_aspect_ratios]
     shape = min((ratio for ratio in ratios if ratio[0] * ratio[1] == tiles), key=lambda ratio: abs(ratio[0] - ratio[1]))
-    pixels = torch.randn(1, 1, vision.max_num_tiles, 3, size, size, dtype=torch.bfloat16, device=device)
+    dtype = tower["projector"].weight.dtype
+    pixels = torch.randn(1, 1, vision.max_num_tiles, 3, size, size, dtype=dtype, device=device)
     mask = torch.zeros(1, 1, vision.max_num_tiles, dtype=torch.long, device=device)
     mask[..., :tiles] = 1
     ids = torch.tensor([[ratios.index(shape) + 1]], device=device)
     synchronize(device)
     start = time.perf_counter()
-    states = model.model.vision_model(pixel_values=pixels, aspect_ratio_ids=ids, aspect_ratio_mask=mask)[0]
-    model.model.multi_modal_projector(states)
+    states = tower["vision"](pixel_values=pixels, aspect_ratio_ids=ids, aspect_ratio_mask=mask)[0]
+    tower["projector"](states)
     synchronize(device)
     return 1e3 * (time.perf_counter() - start)
 
@@ -87,6 +108,7 @@ def main() -> None:
     parser.add_argument("task", choices=["decode", "image"])
     parser.add_argument("config")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    parser.add_argument("--dtype", choices=["bfloat16", "float32"], default="bfloat16")
     parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: PyTorch's own choice")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=128)
@@ -95,12 +117,13 @@ def main() -> None:
     if args.threads > 0:
         torch.set_num_threads(args.threads)
     torch.manual_seed(1)
-    model = load(args.config, args.device)
-
-    def once() -> float:
-        if args.task == "decode":
-            return decode(model, args.device, args.tokens)
-        return image(model, args.device, args.tiles)
+    config, dtype = read_config(args.config), getattr(torch, args.dtype)
+    if args.task == "decode":
+        model = load_model(config, dtype, args.device)
+        once = functools.partial(decode, model, args.device, args.tokens)
+    else:
+        tower = load_tower(config, dtype, args.device)
+        once = functools.partial(image, tower, config.vision_config, args.device, args.tiles)
 
     with torch.inference_mode():
         once()

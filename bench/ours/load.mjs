@@ -1,0 +1,25 @@
+// From a file in the page cache to a model that is ready; then the largest computations, and the memory that all took.
+import { Config, ModelManager } from '../../dist/index.js';
+import { turn, Workload } from './model.mjs';
+
+await turn(async ({ model, threads, contextSize, tiles }) => {
+  const config = new Config();
+  config.model.path = model;
+  config.model.deviceMap = 'cpu';
+  Object.assign(config.hardware, { threads, contextSize, kvCacheType: 'f16' });
+  const manager = new ModelManager(config);
+  const { weights, selfCache, crossCache, compute } = await manager.planMemory();
+  const before = process.memoryUsage.rss();
+  const start = performance.now();
+  if (!(await manager.loadModel())) throw manager.lastError;
+  const milliseconds = performance.now() - start;
+
+  // What is reserved but never touched is not resident.
+  const work = new Workload(manager.requireModel());
+  await work.generate({ promptTokens: contextSize - 1, maxTokens: 1 });
+  const pictures = Array.from({ length: manager.requireModel().info.maxImages }, () => work.picture(tiles));
+  for (const picture of pictures) await work.generate({ promptTokens: 1, maxTokens: 1, pictures: [picture] });
+  const resident = 1024 * process.resourceUsage().maxRSS - before;
+  await manager.unloadModel();
+  return { milliseconds: [milliseconds], resident: [resident], planned: [weights + selfCache + crossCache + compute] };
+});
