@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { ChatTemplate } from '../../lib/chat-template.js';
 import { BllossomError, InvalidArgumentError, ModelFormatError } from '../../lib/errors.js';
+import { patient } from '../support/patience.js';
 
 /** Of computing time, so that a busy machine does not fail the test. */
-const LIMIT_MS = 500;
+const LIMIT_MS = patient(500);
 const MESSAGES = [
   { role: 'user', content: 'hello world' },
   { role: 'assistant', content: 'hi' },

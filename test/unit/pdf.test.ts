@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { afterAll, describe, expect, test } from 'vitest';
 import { isPdf, PdfDocument, type PdfLimits, type PdfOptions, type RenderedPage } from '../../lib/document/pdf.js';
 import { BllossomError } from '../../lib/errors.js';
+import { patient } from '../support/patience.js';
 import { type PdfFont, type PdfText, textPdf, writePdf } from '../support/pdf-writer.js';
 
 const HELVETICA: PdfFont = { standard: 'Helvetica' };
@@ -213,12 +214,12 @@ describe('limits', () => {
       file,
       async (document) => {
         await expect(document.renderPage(1)).rejects.toMatchObject(
-          failure('ERR_TIMEOUT', /^Page 1 took longer than the 2 s allowed/),
+          failure('ERR_TIMEOUT', new RegExp(`^Page 1 took longer than the ${patient(2)} s allowed`)),
         );
         return document.renderPage(2);
       },
       {},
-      { maxSeconds: 2 },
+      { maxSeconds: patient(2) },
     );
     expect(await inkShare(after)).toBeGreaterThan(INK);
   });
@@ -235,7 +236,7 @@ describe('limits', () => {
         return document.renderPage(2);
       },
       {},
-      { maxMemory: 400 << 20 },
+      { maxMemory: 400 << 20, maxSeconds: patient(60) },
     );
     expect(await inkShare(after)).toBeGreaterThan(INK);
   });

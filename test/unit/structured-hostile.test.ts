@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidArgumentError } from '../../lib/errors.js';
 import { schemaGrammar } from '../../lib/structured/schema-grammar.js';
+import { patient } from '../support/patience.js';
 
-const MILLISECONDS = 100;
+const MILLISECONDS = patient(100);
 /** For large schemas that are sound: the aim is the same, but a slow hour of a shared machine exceeds it. */
-const SOUND_MILLISECONDS = 250;
+const SOUND_MILLISECONDS = patient(250);
 
 /**
  * Milliseconds that the work itself takes, by the clock of the processor where others share it: the least of several
