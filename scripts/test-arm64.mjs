@@ -2,7 +2,8 @@
 // Builds the addon for linux-arm64 and tests it on a machine of another architecture: the C++ tests, the unit tests and
 // the parity tests, each under qemu, with Node for arm64.
 //
-//   apt-get install g++-aarch64-linux-gnu qemu-user-static
+//   dpkg --add-architecture arm64 && apt-get update
+//   apt-get install g++-aarch64-linux-gnu qemu-user-static libstdc++6:arm64
 //   node scripts/test-arm64.mjs [native] [unit] [parity]
 //
 // Tests start programs of their own, so the kernel has to know what to do with those of arm64 (binfmt_misc):
@@ -19,12 +20,11 @@ const workspace = path.join(tree, 'workspace');
 const nodeVersion = '20';
 
 /**
- * Where the emulated programs find their C library, and the processor: everything that qemu knows, with vectors of 128 bits
- * as servers have them. Without that they are 2048 bits long, and emulating them takes many times as long.
+ * The processor: everything that qemu knows, with vectors of 128 bits as servers have them. Without that they are 2048 bits
+ * long, and emulating them takes many times as long.
  */
 const emulated = {
   ...process.env,
-  QEMU_LD_PREFIX: '/usr/aarch64-linux-gnu',
   QEMU_CPU: 'max,sve-max-vq=1',
   NO_COLOR: '1',
   CI: '1',
@@ -38,6 +38,9 @@ function checkMachine() {
   if (process.arch === 'arm64') throw new Error('this machine is arm64: run `npm test`');
   if (!existsSync('/proc/sys/fs/binfmt_misc/qemu-aarch64')) {
     throw new Error('the kernel does not run programs of arm64; the head of this script says how it learns to');
+  }
+  if (!existsSync('/lib/ld-linux-aarch64.so.1')) {
+    throw new Error('the C library for arm64 is missing; the head of this script says how it is installed');
   }
 }
 
