@@ -56,21 +56,17 @@ function install() {
   run('tar', ['-xzf', filename, '--one-top-level=node', '--strip-components=1'], { cwd: tree });
 }
 
+/** What git knows, and what is compiled from it. */
 function copySources() {
-  const left = new Set([
-    'node_modules',
-    'prebuilds',
-    'vendor',
-    '.git',
-    ...readdirSync(root).filter((name) => name.startsWith('build')),
-  ]);
-  for (const name of readdirSync(root).filter((entry) => !left.has(entry))) {
+  for (const name of readdirSync(workspace).filter((entry) => !entry !== 'node_modules')) {
+    rmSync(path.join(workspace, name), { recursive: true, force: true });
+  }
+  const known = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root });
+  for (const name of [...known.toString().split('\0').filter(Boolean), 'dist']) {
+    if (name.startsWith('vendor/') || !existsSync(path.join(root, name))) continue;
     cpSync(path.join(root, name), path.join(workspace, name), { recursive: true });
   }
-  for (const name of ['prebuilds', 'vendor']) {
-    rmSync(path.join(workspace, name), { force: true });
-    symlinkSync(path.join(root, name), path.join(workspace, name));
-  }
+  for (const name of ['prebuilds', 'vendor']) symlinkSync(path.join(root, name), path.join(workspace, name));
 }
 
 /** Runs vitest of the workspace in the emulated Node. */

@@ -4,6 +4,7 @@
 #include "error.h"
 #include "grammar-cost.h"
 #include "grammar.h"
+#include "support/patience.h"
 
 #include <chrono>
 #include <cstring>
@@ -30,10 +31,11 @@ std::string refusal(const std::string & text) {
         message = e.what();
     }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (seconds > max_seconds) {
+    const bool is_soon   = seconds <= patient(max_seconds);
+    if (!is_soon) {
         std::fprintf(stderr, "%.3f s for %.60s...\n", seconds, text.c_str());
     }
-    CHECK(seconds <= max_seconds);
+    CHECK(is_soon);
     return message;
 }
 

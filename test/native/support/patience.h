@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 /** Seconds times BLLOSSOM_SLOWNESS (default 1): how many times slower than a processor an emulator is. */
-inline unsigned patient(unsigned seconds) {
+template <typename T> T patient(T seconds) {
     const char * slowness = std::getenv("BLLOSSOM_SLOWNESS");
-    return seconds * (slowness != nullptr ? unsigned(std::atoi(slowness)) : 1);
+    return seconds * T(slowness != nullptr ? std::atoi(slowness) : 1);
 }
