@@ -155,16 +155,18 @@ static ggml_tensor * build_output_copy(graph_builder & graph, ggml_tensor * tens
 }
 
 bool context::encode(const image_input & image, int32_t slot, vision_probe * probe) {
+    const vision_rows rows(model_->hp.vision, image.n_tiles,
+                           model_->vision.padding_alike[size_t(image.aspect_ratio_id - 1)]);
     graph_builder graph(graph_memory_, max_nodes(model_->hp));
     vision_inputs inputs;
     vision_outputs outputs;
     {
         const assert_guard guard;
-        outputs = build_vision(graph.ctx.get(), *model_, image.n_tiles, inputs);
-        build_cross_kv(graph.ctx.get(), graph.gf, *model_, *cross_, outputs.states, slot);
+        outputs = build_vision(graph.ctx.get(), *model_, rows, inputs);
+        build_cross_kv(graph.ctx.get(), graph.gf, *model_, *cross_, rows, outputs.states, slot);
         if (probe) {
-            outputs.features = build_output_copy(graph, outputs.features);
-            outputs.states   = build_output_copy(graph, outputs.states);
+            outputs.features = build_output_copy(graph, build_every_tile(graph.ctx.get(), rows, outputs.features));
+            outputs.states   = build_output_copy(graph, build_every_tile(graph.ctx.get(), rows, outputs.states));
         }
         if (collector_) {
             collector_->watch(graph.gf, image_rows(image.n_tiles, model_->hp.vision));

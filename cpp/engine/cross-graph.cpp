@@ -8,13 +8,21 @@
 namespace bllossom {
 
 void build_cross_kv(ggml_context * ctx0, ggml_cgraph * gf, const model & m, const cross_cache & cache,
-                    ggml_tensor * states, int32_t slot) {
+                    const vision_rows & rows, ggml_tensor * states, int32_t slot) {
     const text_hparams & hp = m.hp.text;
 
-    const auto write = [&](ggml_tensor * rows, ggml_tensor * cells) { // rows: [n_embd_kv, n_rows]
-        ggml_tensor * target = ggml_view_2d(ctx0, cells, cells->ne[0], rows->ne[1], cells->nb[1],
-                                            size_t(cache.first_cell(slot)) * cells->nb[1]);
-        ggml_build_forward_expand(gf, ggml_cpy(ctx0, rows, target));
+    const auto write_at = [&](ggml_tensor * cur, ggml_tensor * cells, int64_t cell) {
+        ggml_tensor * target = ggml_view_2d(ctx0, cells, cells->ne[0], cur->ne[1], cells->nb[1],
+                                            size_t(cache.first_cell(slot) + cell) * cells->nb[1]);
+        ggml_build_forward_expand(gf, ggml_cpy(ctx0, cur, target));
+    };
+    const auto write = [&](ggml_tensor * cur, ggml_tensor * cells) { // cur: [n_embd_kv, n_tile_rows]
+        write_at(cur, cells, 0);
+        ggml_tensor * last_tile =
+            ggml_view_2d(ctx0, cur, cur->ne[0], rows.n_pos, cur->nb[1], size_t(cur->ne[1] - rows.n_pos) * cur->nb[1]);
+        for (int32_t copy = 1; copy < rows.n_alike; copy++) {
+            write_at(last_tile, cells, rows.n_tile_rows() + (copy - 1) * rows.n_pos);
+        }
     };
 
     for (int32_t il = 0; il < hp.n_layer; il++) {

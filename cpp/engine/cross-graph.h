@@ -3,13 +3,17 @@
 
 #include "cross-cache.h"
 #include "model.h"
+#include "vision-rows.h"
 
 #include <ggml.h>
 
 namespace bllossom {
 
-/** states: F32 [n_embd, n_rows], the output of the projector. Appends the writes to gf. */
+/**
+ * states: F32 [n_embd, n_tile_rows], the output of the projector. Appends the writes to gf: each row goes into as many
+ * cells as it stands for.
+ */
 void build_cross_kv(ggml_context * ctx0, ggml_cgraph * gf, const model & m, const cross_cache & cache,
-                    ggml_tensor * states, int32_t slot);
+                    const vision_rows & rows, ggml_tensor * states, int32_t slot);
 
 } // namespace bllossom

@@ -48,7 +48,7 @@ std::vector<float> unfold_patches(const image_input & image, const vision_hparam
     const int64_t n_side = hp.n_patches_side();
     const int64_t n_ch   = hp.n_channels;
 
-    std::vector<float> patches(size_t(hp.max_tiles * hp.n_patches() * hp.patch_elements()), 0.0f);
+    std::vector<float> patches(size_t(image.n_tiles * hp.n_patches() * hp.patch_elements()));
     float * out = patches.data();
     for (int64_t tile = 0; tile < image.n_tiles; tile++) {
         const uint8_t * pixels = image.tiles.data() + tile * side * side * n_ch;

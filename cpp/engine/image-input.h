@@ -22,8 +22,7 @@ void check_image(const image_input & image, const vision_hparams & hp);
 
 /**
  * Rescales, normalises and unfolds the tiles into patches: F32
- * [max_tiles][n_patches][n_channels][patch_size][patch_size], patches row by row. Tiles the image does not have are 0
- * in normalised space, as in the reference processor.
+ * [n_tiles][n_patches][n_channels][patch_size][patch_size], patches row by row.
  */
 std::vector<float> unfold_patches(const image_input & image, const vision_hparams & hp);
 

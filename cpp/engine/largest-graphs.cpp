@@ -18,9 +18,12 @@ std::vector<uint8_t> graph_memory(size_t n_nodes) {
 std::vector<build_function> largest_graphs(const model & m, const self_cache & self, const cross_cache & cross,
                                            int32_t n_batch) {
     const auto encode = [&m, &cross](graph_builder & graph) {
+        // Padding tiles that are computed one by one: as many rows as there can be. Not less of them than in a graph of
+        // this model, so that an outline, which does not know its tables, measures the same.
+        const vision_rows rows(m.hp.vision, 1, false);
         vision_inputs inputs;
-        const vision_outputs outputs = build_vision(graph.ctx.get(), m, 1, inputs);
-        build_cross_kv(graph.ctx.get(), graph.gf, m, cross, outputs.states, 0);
+        const vision_outputs outputs = build_vision(graph.ctx.get(), m, rows, inputs);
+        build_cross_kv(graph.ctx.get(), graph.gf, m, cross, rows, outputs.states, 0);
     };
     const auto decode = [&m, &self, &cross, n_batch](graph_builder & graph) {
         text_shape shape;

@@ -5,6 +5,7 @@
 #include "error.h"
 #include "memory-shortage.h"
 #include "model-source.h"
+#include "padding-tiles.h"
 #include "tensor-plan.h"
 #include "weight-placement.h"
 
@@ -60,6 +61,7 @@ class model_loader {
         check_memory();
         allocate();
         read_tensors();
+        model_->vision.padding_alike = find_alike_padding(model_->hp.vision, model_->vision);
         return std::move(model_);
     }
 

@@ -4,6 +4,7 @@
 #include "hparams.h"
 #include "image-input.h"
 #include "model.h"
+#include "vision-rows.h"
 
 #include <ggml.h>
 
@@ -11,22 +12,23 @@ namespace bllossom {
 
 /** Inputs of the vision graph; `set` fills them after the graph was allocated. */
 struct vision_inputs {
-    ggml_tensor * patches         = nullptr; // F32 [patch_elements, n_patches * max_tiles]
+    ggml_tensor * patches         = nullptr; // F32 [patch_elements, n_patches * n_real]
     ggml_tensor * aspect_ratio_id = nullptr; // I32 [1]
-    ggml_tensor * tile_of_row     = nullptr; // I32 [max_tiles * (n_pos + n_filler)]
+    ggml_tensor * tile_of_row     = nullptr; // I32 [n_rows]
 
     void set(const image_input & image, const vision_hparams & hp) const;
 };
 
+/** Rows are those of the tiles that are computed, tile by tile. */
 struct vision_outputs {
-    ggml_tensor * features = nullptr; // F32 [n_embd_out, n_rows]: final state, then one block per intermediate layer
-    ggml_tensor * states   = nullptr; // F32 [text.n_embd, n_rows]: cross attention states, rows tile by tile
+    ggml_tensor * features = nullptr; // F32 [n_embd_out, n_tile_rows]: final state, a block per intermediate layer
+    ggml_tensor * states   = nullptr; // F32 [text.n_embd, n_tile_rows]: cross attention states
 };
 
-/**
- * Adds the tower and the projector to a graph under construction.
- * n_tiles: real tiles of the image (1 … max_tiles); the graph depends on it because the attention of padding rows does.
- */
-vision_outputs build_vision(ggml_context * ctx0, const model & m, int32_t n_tiles, vision_inputs & inputs);
+/** Adds the tower and the projector to a graph under construction. */
+vision_outputs build_vision(ggml_context * ctx0, const model & m, const vision_rows & rows, vision_inputs & inputs);
+
+/** The rows of every tile of such an output: those of one that stands for several are repeated. */
+ggml_tensor * build_every_tile(ggml_context * ctx0, const vision_rows & rows, ggml_tensor * output);
 
 } // namespace bllossom

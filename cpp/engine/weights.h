@@ -47,6 +47,8 @@ struct vision_weights {
 
     std::vector<vision_layer> layers;        // [n_layer]
     std::vector<vision_layer> global_layers; // [n_global_layer]
+
+    std::vector<bool> padding_alike; // [n_aspect_ratios], see padding-tiles.h; empty in an outline
 };
 
 /** One decoder layer, self or cross. */
