@@ -1,10 +1,12 @@
 #include "support/tiny-model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <random>
 
 #include <ggml-cpp.h>
@@ -172,7 +174,8 @@ class writer {
 
     float uniform(float low, float high) { return low + (high - low) * float(random_() >> 8) / float(1 << 24); }
 
-    void add(const std::string & name, ggml_type type, const std::vector<int64_t> & ne, float low, float high) {
+    void add(const std::string & name, ggml_type type, const std::vector<int64_t> & ne, float low, float high,
+             const std::function<void(std::vector<float> &)> & change = nullptr) {
         ggml_tensor * tensor = ggml_new_tensor(ctx_.get(), type, int(ne.size()), ne.data());
         ggml_set_name(tensor, name.c_str());
         if (!has_numbers_) {
@@ -184,6 +187,9 @@ class writer {
         std::vector<float> values(size_t(ggml_nelements(tensor)));
         for (auto & value : values) {
             value = uniform(low, high);
+        }
+        if (change) {
+            change(values);
         }
         storage_.emplace_back(ggml_nbytes(tensor));
         ggml_quantize_chunk(type, values.data(), storage_.back().data(), 0, ggml_nrows(tensor), ne[0], nullptr);
@@ -206,6 +212,22 @@ class writer {
         add(name, type_for(n_in), {n_in, n_out}, -range, range);
     }
     void table(const std::string & name, int64_t n, int64_t rows) { add(name, type_for(n), {n, rows}, -0.5f, 0.5f); }
+
+    /** A table with a row for every aspect ratio, n numbers for each tile. */
+    void ratio_table(const std::string & name, int64_t n) {
+        const int64_t n_rows = int64_t(aspect_ratios.size()) / 2 + 1;
+        const auto make_alike = [&](std::vector<float> & values) {
+            for (int64_t row = 1; row < n_rows; row++) {
+                const int64_t n_tiles = aspect_ratios[size_t(2 * row - 2)] * aspect_ratios[size_t(2 * row - 1)];
+                const auto tiles      = values.begin() + row * o_.max_tiles * n;
+                for (int64_t tile = n_tiles + 1; tile < o_.max_tiles; tile++) {
+                    std::copy_n(tiles + n_tiles * n, n, tiles + tile * n);
+                }
+            }
+        };
+        add(name, type_for(n * o_.max_tiles), {n * o_.max_tiles, n_rows}, -0.5f, 0.5f,
+            o_.alike_tables.count(name) > 0 ? make_alike : std::function<void(std::vector<float> &)>());
+    }
     void norm(const std::string & name, int64_t n) { add(name, GGML_TYPE_F32, {n}, 0.8f, 1.2f); }
     void bias(const std::string & name, int64_t n) { add(name, GGML_TYPE_F32, {n}, -0.1f, 0.1f); }
     void gate(const std::string & name) { add(name, GGML_TYPE_F32, {1}, 0.3f, 0.9f); }
@@ -270,15 +292,14 @@ class writer {
     void vision_tensors() {
         is_vision_      = true;
         const int64_t n = o_.n_embd_vision, side = o_.image_size / o_.patch_size, n_pos = side * side + 1;
-        const int64_t n_rows = int64_t(aspect_ratios.size()) / 2 + 1;
         add("v.patch_embd.weight", GGML_TYPE_F32, {o_.patch_size, o_.patch_size, 3, n}, -0.07f, 0.07f);
         bias("v.class_embd", n);
         add("v.position_embd.weight", GGML_TYPE_F32, {n, n_pos}, -0.5f, 0.5f);
         gate("v.position_embd.gate");
-        table("v.tile_position_embd.weight", n * n_pos * o_.max_tiles, n_rows);
-        table("v.pre_tile_position_embd.weight", n * o_.max_tiles, n_rows);
+        ratio_table("v.tile_position_embd.weight", n * n_pos);
+        ratio_table("v.pre_tile_position_embd.weight", n);
         gate("v.pre_tile_position_embd.gate");
-        table("v.post_tile_position_embd.weight", n * o_.max_tiles, n_rows);
+        ratio_table("v.post_tile_position_embd.weight", n);
         gate("v.post_tile_position_embd.gate");
         for (const char * ln : {"v.pre_ln", "v.post_ln"}) {
             norm(std::string(ln) + ".weight", n);
@@ -305,6 +326,12 @@ class writer {
 };
 
 } // namespace
+
+const std::set<std::string> & ratio_tables() {
+    static const std::set<std::string> names = {"v.tile_position_embd.weight", "v.pre_tile_position_embd.weight",
+                                                "v.post_tile_position_embd.weight"};
+    return names;
+}
 
 model_options q4_k_options() {
     model_options options;

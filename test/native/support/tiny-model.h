@@ -2,6 +2,7 @@
 // A complete Mllama GGUF of a few hundred kilobytes with seeded random weights, written as docs/gguf.md says.
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,11 @@ struct model_options {
     int32_t patch_size                 = 14;
     int32_t max_tiles                  = 4;
     std::vector<int32_t> intermediates = {1, 3};
+    std::set<std::string> alike_tables; // those whose numbers are the same for all tiles that an image does not have
 };
+
+/** The tables that have a row for every aspect ratio. */
+const std::set<std::string> & ratio_tables();
 
 /** The options of a model whose text matrices are Q4_K. */
 model_options q4_k_options();
