@@ -10,7 +10,7 @@ static constexpr int64_t staging_elements = 1 << 18; // at least; one row always
 
 /** The weight whose rows this node multiplies with; null when there is none. */
 static const ggml_tensor * multiplied_weight(const ggml_tensor * node) {
-    if (node->op != GGML_OP_MUL_MAT) {
+    if (node->op != GGML_OP_MUL_MAT && node->op != GGML_OP_CUSTOM) { // custom: linear-node.h
         return nullptr;
     }
     const ggml_tensor * left   = node->src[0];

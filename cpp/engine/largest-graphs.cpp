@@ -17,13 +17,14 @@ std::vector<uint8_t> graph_memory(size_t n_nodes) {
 
 std::vector<build_function> largest_graphs(const model & m, const self_cache & self, const cross_cache & cross,
                                            int32_t n_batch) {
-    const auto encode = [&m, &cross](graph_builder & graph) {
-        // Padding tiles that are computed one by one: as many rows as there can be. Not less of them than in a graph of
-        // this model, so that an outline, which does not know its tables, measures the same.
-        const vision_rows rows(m.hp.vision, 1, false);
-        vision_inputs inputs;
-        const vision_outputs outputs = build_vision(graph.ctx.get(), m, rows, inputs);
-        build_cross_kv(graph.ctx.get(), graph.gf, m, cross, rows, outputs.states, 0);
+    // Padding tiles are computed one by one: as many rows as there can be. With them the attention has more parts, without
+    // them there are more patches.
+    const auto encode = [&m, &cross](int32_t n_tiles) {
+        return [&m, &cross, rows = vision_rows(m.hp.vision, n_tiles, false)](graph_builder & graph) {
+            vision_inputs inputs;
+            const vision_outputs outputs = build_vision(graph.ctx.get(), m, rows, inputs);
+            build_cross_kv(graph.ctx.get(), graph.gf, m, cross, rows, outputs.states, 0);
+        };
     };
     const auto decode = [&m, &self, &cross, n_batch](graph_builder & graph) {
         text_shape shape;
@@ -34,7 +35,7 @@ std::vector<build_function> largest_graphs(const model & m, const self_cache & s
         text_inputs inputs;
         build_text(graph.ctx.get(), graph.gf, m, self, cross, shape, inputs);
     };
-    return {encode, decode};
+    return {encode(1), decode, encode(m.hp.vision.max_tiles)};
 }
 
 } // namespace bllossom

@@ -1,6 +1,7 @@
 #include "model.h"
 
 #include "assert-guard.h"
+#include "block-kernels.h"
 #include "cache-buffer.h"
 #include "error.h"
 #include "memory-shortage.h"
@@ -72,6 +73,10 @@ class model_loader {
         match_tensors(source_, plan_);
         summarize();
         create_tensors();
+        if (!options_.place.uses_any_gpu()) {
+            model_->vision.kernels   = find_block_kernels(backends_.cpu());
+            model_->vision.n_threads = backends_.n_threads();
+        }
     }
 
     void summarize() {

@@ -3,10 +3,7 @@
 // All tiles of an image, padding tiles included, run through the tower together: real rows attend to every row, padding
 // rows (of tiles the image does not have, and the filler rows that bring each tile to a multiple of 8) attend to real
 // rows only. The reference says this with a mask; attention does not depend on the order of its keys, so here the real
-// rows come first (vision-rows.h):
-//   attention = concat( attend(real queries, all keys), attend(padding queries, real keys) )
-// A padding tile that stands for several is as many keys: its keys and values are repeated. A mask with the logarithm of
-// their number would do as well, but it is F16, in which log(2) is off by 2e-4 of the weight.
+// rows come first (vision-rows.h), and no mask is needed. A padding tile that stands for several counts as several keys.
 
 #include "vision-graph.h"
 
@@ -88,57 +85,27 @@ static ggml_tensor * build_embeddings(ggml_context * ctx0, const model & m, cons
     return ggml_reshape_2d(ctx0, cur, hp.n_embd, rows.n_tile_rows());
 }
 
-/** Keys or values as often as they count: [n_embd, n_rows] -> [n_embd, as many more as tiles are left out] */
-static ggml_tensor * repeat_padding_tile(ggml_context * ctx0, const vision_rows & rows, ggml_tensor * cur) {
-    const int64_t n_tile = rows.n_padding_tile_rows(), n_more = rows.n_alike - 1;
-    if (n_more == 0) {
-        return cur;
-    }
-    ggml_tensor * tile   = ggml_view_2d(ctx0, cur, cur->ne[0], n_tile, cur->nb[1], rows.n_real_rows() * cur->nb[1]);
-    ggml_tensor * copies = ggml_repeat_4d(ctx0, tile, cur->ne[0], n_tile * n_more, 1, 1);
-    return ggml_concat(ctx0, cur, copies, 1);
-}
-
-static ggml_tensor * columns(ggml_context * ctx0, ggml_tensor * heads, int64_t first, int64_t n) {
-    return ggml_view_3d(ctx0, heads, heads->ne[0], n, heads->ne[2], heads->nb[1], heads->nb[2], first * heads->nb[1]);
-}
-
 // MllamaVisionAttention. cur: [n_embd, n_rows] -> [n_embd, n_rows]
-static ggml_tensor * build_vision_attention(ggml_context * ctx0, const vision_layer & layer, ggml_tensor * cur,
-                                            int64_t n_head, const vision_rows & rows) {
-    const int64_t n_real = rows.n_real_rows();
-    const int64_t n_pad  = rows.n_padding_rows();
-
-    const auto keys = [&](ggml_tensor * w) {
-        return build_heads(ctx0, repeat_padding_tile(ctx0, rows, build_linear(ctx0, w, cur)), n_head);
-    };
-    ggml_tensor * q = build_heads(ctx0, build_linear(ctx0, layer.wq, cur), n_head);
-    ggml_tensor * k = keys(layer.wk);
-    ggml_tensor * v = keys(layer.wv);
-
-    ggml_tensor * out = build_attention(ctx0, columns(ctx0, q, 0, n_real), k, v, nullptr);
-    if (n_pad > 0) {
-        ggml_tensor * pad = build_attention(ctx0, columns(ctx0, q, n_real, n_pad), columns(ctx0, k, 0, n_real),
-                                            columns(ctx0, v, 0, n_real), nullptr);
-        out               = ggml_concat(ctx0, out, pad, 1);
-    }
-    return build_linear(ctx0, layer.wo, out);
+static ggml_tensor * build_vision_attention(vision_ops & ops, const vision_layer & layer, ggml_tensor * cur) {
+    ggml_tensor * q = ops.linear(layer.wq, cur);
+    ggml_tensor * k = ops.linear(layer.wk, cur);
+    ggml_tensor * v = ops.linear(layer.wv, cur);
+    return ops.linear(layer.wo, ops.attention(q, k, v));
 }
 
 // MllamaVisionEncoderLayer, local (gates are 1) or global
-static ggml_tensor * build_vision_layer(ggml_context * ctx0, const vision_hparams & hp, const vision_layer & layer,
-                                        ggml_tensor * inp, const vision_rows & rows, bool is_gated) {
+static ggml_tensor * build_vision_layer(ggml_context * ctx0, vision_ops & ops, const vision_hparams & hp,
+                                        const vision_layer & layer, ggml_tensor * inp, bool is_gated) {
     ggml_tensor * cur = build_layer_norm(ctx0, inp, layer.attn_norm, layer.attn_norm_b, hp.norm_eps);
-    cur               = build_vision_attention(ctx0, layer, cur, hp.n_head, rows);
+    cur               = build_vision_attention(ops, layer, cur);
     if (is_gated) {
         cur = ggml_scale(ctx0, cur, layer.attn_gate);
     }
     inp = ggml_add(ctx0, inp, cur);
 
     cur = build_layer_norm(ctx0, inp, layer.ffn_norm, layer.ffn_norm_b, hp.norm_eps);
-    cur = build_linear(ctx0, layer.ffn_up, cur, layer.ffn_up_b);
-    cur = ggml_gelu_erf(ctx0, cur);
-    cur = build_linear(ctx0, layer.ffn_down, cur, layer.ffn_down_b);
+    cur = ops.linear_gelu(layer.ffn_up, cur, layer.ffn_up_b);
+    cur = ops.linear(layer.ffn_down, cur, layer.ffn_down_b);
     if (is_gated) {
         cur = ggml_scale(ctx0, cur, layer.ffn_gate);
     }
@@ -149,7 +116,9 @@ vision_outputs build_vision(ggml_context * ctx0, const model & m, const vision_r
     const vision_hparams & hp = m.hp.vision;
     const vision_weights & w  = m.vision;
 
-    inputs = build_inputs(ctx0, hp, rows);
+    inputs           = build_inputs(ctx0, hp, rows);
+    inputs.ops       = std::make_unique<vision_ops>(ctx0, m, rows);
+    vision_ops & ops = *inputs.ops;
 
     ggml_tensor * cur = build_embeddings(ctx0, m, rows, inputs);
     cur               = ggml_pad(ctx0, cur, 0, int(rows.n_rows() - rows.n_tile_rows()), 0, 0); // [n_embd, n_rows]
@@ -167,7 +136,7 @@ vision_outputs build_vision(ggml_context * ctx0, const model & m, const vision_r
     };
     for (int32_t il = 0; il < hp.n_layer; il++) {
         keep(il);
-        cur = build_vision_layer(ctx0, hp, w.layers[size_t(il)], cur, rows, false);
+        cur = build_vision_layer(ctx0, ops, hp, w.layers[size_t(il)], cur, false);
     }
     keep(hp.n_layer);
 
@@ -181,7 +150,7 @@ vision_outputs build_vision(ggml_context * ctx0, const model & m, const vision_r
 
     // global_transformer
     for (const vision_layer & layer : w.global_layers) {
-        cur = build_vision_layer(ctx0, hp, layer, cur, rows, true);
+        cur = build_vision_layer(ctx0, ops, hp, layer, cur, true);
     }
 
     vision_outputs outputs;
@@ -192,7 +161,7 @@ vision_outputs build_vision(ggml_context * ctx0, const model & m, const vision_r
     ggml_set_name(outputs.features, "vision_features");
 
     // multi_modal_projector
-    outputs.states = build_linear(ctx0, w.mm, outputs.features, w.mm_b);
+    outputs.states = ops.linear(w.mm, outputs.features, w.mm_b);
     ggml_set_name(outputs.states, "cross_states");
     return outputs;
 }

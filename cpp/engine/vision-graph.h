@@ -4,17 +4,21 @@
 #include "hparams.h"
 #include "image-input.h"
 #include "model.h"
+#include "vision-ops.h"
 #include "vision-rows.h"
+
+#include <memory>
 
 #include <ggml.h>
 
 namespace bllossom {
 
-/** Inputs of the vision graph; `set` fills them after the graph was allocated. */
+/** Inputs of the vision graph; `set` fills them after the graph was allocated. Must live as long as it is computed. */
 struct vision_inputs {
     ggml_tensor * patches         = nullptr; // F32 [patch_elements, n_patches * n_real]
     ggml_tensor * aspect_ratio_id = nullptr; // I32 [1]
     ggml_tensor * tile_of_row     = nullptr; // I32 [n_rows]
+    std::unique_ptr<vision_ops> ops;         // nodes of the graph compute with it
 
     void set(const image_input & image, const vision_hparams & hp) const;
 };

@@ -1,11 +1,14 @@
 #pragma once
 // The tensors of a model by role. Shapes are in ggml's ne order (fastest first). Pointers are owned by `model`.
 
+#include <cstdint>
 #include <vector>
 
 struct ggml_tensor;
 
 namespace bllossom {
+
+struct block_kernels;
 
 /** One transformer layer of the vision tower; biased LayerNorms, attention without biases. */
 struct vision_layer {
@@ -47,6 +50,10 @@ struct vision_weights {
 
     std::vector<vision_layer> layers;        // [n_layer]
     std::vector<vision_layer> global_layers; // [n_global_layer]
+
+    // What computes the tower where the CPU does it alone: kernels of ours, null: ggml's; and its threads at most.
+    const block_kernels * kernels = nullptr;
+    int32_t n_threads             = 1;
 
     std::vector<bool> padding_alike; // [n_aspect_ratios], see padding-tiles.h; empty in an outline
 };

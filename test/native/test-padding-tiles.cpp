@@ -35,6 +35,14 @@ tiny::model_options alike_options() {
     return options;
 }
 
+/** With tiles of 122 rows, and 6 filler rows. */
+tiny::model_options tall_options() {
+    tiny::model_options options = alike_options();
+    options.image_size          = 22;
+    options.patch_size          = 2;
+    return options;
+}
+
 /** A model on the CPU, and a context for it. */
 struct opened {
     backend_set backends;
@@ -51,6 +59,7 @@ struct opened {
         options.context.n_images = 2;
         options.context.kv_type  = cache_type::f32;
         plan                     = plan_memory(backends, options);
+        backends.set_n_threads(plan.n_threads);
         auto loaded              = load_model(backends, to_load_options(options, plan.place));
         if (!is_merged) {
             loaded->vision.padding_alike.assign(loaded->hp.vision.aspect_ratios.size(), false);
@@ -128,12 +137,13 @@ void merged_tiles_change_no_number(const char * title, const tiny::model_options
     CHECK(most <= limit);
 }
 
-void merged_tiles_need_no_more_memory_than_planned() {
-    const opened merged(write(alike_options()), true);
-    const size_t planned = merged.plan.use().devices.back().scratch;
+void no_image_needs_more_memory_than_planned(const tiny::model_options & options, bool is_merged) {
+    const opened merged(write(options), is_merged);
+    const size_t reserved = merged.run->memory().devices.back().scratch;
+    CHECK(reserved <= merged.plan.use().devices.back().scratch);
     for (int32_t id = 1; id <= n_ratios; id++) {
         CHECK(merged.run->encode(random_image(merged.weights->hp.vision, id), slot));
-        CHECK(merged.run->memory().devices.back().scratch <= planned);
+        CHECK(merged.run->memory().devices.back().scratch == reserved);
     }
 }
 
@@ -189,11 +199,14 @@ int main() {
     options           = alike_options();
     options.max_tiles = 7;
     merged_tiles_change_no_number("up to six padding tiles", options, 1e-5f);
-    options            = alike_options();
-    options.image_size = 22;
-    options.patch_size = 2; // 122 rows, and 6 filler rows
-    merged_tiles_change_no_number("tiles of many rows", options, 1e-5f);
-    merged_tiles_need_no_more_memory_than_planned();
+    merged_tiles_change_no_number("tiles of many rows", tall_options(), 1e-5f);
+    tiny::model_options odd_heads = tall_options();
+    odd_heads.n_embd_vision       = 24; // for which there are no kernels
+    merged_tiles_change_no_number("heads of 12", odd_heads, 1e-5f);
+    for (const bool is_merged : {true, false}) {
+        no_image_needs_more_memory_than_planned(tall_options(), is_merged);
+        no_image_needs_more_memory_than_planned(odd_heads, is_merged);
+    }
     tiles_that_differ_in_any_table_are_found();
     a_block_that_two_tiles_share_makes_them_differ();
     return check::summary();
