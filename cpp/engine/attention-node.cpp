@@ -1,6 +1,6 @@
-// A head and a part of the queries at a time. Keys and values of a block are packed once and stay in the second level of
-// the cache while the queries pass by, a few at a time; what these have seen so far is kept as a sum with its scale, as
-// flash attention does. The sums lie in the result.
+// A head and a part of the queries at a time. Keys and values of a block are packed once and stay in the second level
+// of the cache while the queries pass by, a few at a time; what these have seen so far is kept as a sum with its scale,
+// as flash attention does. The sums lie in the result.
 
 #include "attention-node.h"
 
@@ -86,8 +86,8 @@ void attention_node::attend(const head & h, const scratch & s, int64_t first, in
                     kernels_.scale(out + i * h.stride, h.n, before);
                 }
             }
-            kernels_.multiply({s.scores, n_block_keys, s.values, h.n, n_panel, out, h.stride, n_rows, n, h.n / n_panel,
-                               key > 0});
+            kernels_.multiply(
+                {s.scores, n_block_keys, s.values, h.n, n_panel, out, h.stride, n_rows, n, h.n / n_panel, key > 0});
         }
     }
     for (int64_t query = first; query < last; query++) {
@@ -105,7 +105,9 @@ void attention_node::compute(ggml_tensor * dst, int ith, int nth, void * data) {
     const scratch s(thread.work, n, dst->ne[1]);
     const int64_t n_wanted = 4 * thread.n_threads; // jobs, so that no thread waits long for the last ones
     const row_parts rows{dst->ne[1], (n_wanted + n_head - 1) / n_head};
-    const auto column = [&](const ggml_tensor * tensor, int64_t i) { return static_cast<float *>(tensor->data) + i * n; };
+    const auto column = [&](const ggml_tensor * tensor, int64_t i) {
+        return static_cast<float *>(tensor->data) + i * n;
+    };
     for (;;) {
         const int64_t job = self.jobs_.take(n_head * rows.n_parts, thread.n_threads);
         if (job < 0) {

@@ -18,9 +18,9 @@ class attention_node {
     static int64_t n_work(int64_t n_embd_head, const vision_rows & rows);
 
     /**
-     * Real rows attend to every row, the others to real ones. A row of a tile that stands for several counts as often as
-     * a key: the logarithm of their number is added to its score.
-     * q, k, v: F32 [n_embd, n_rows]; work: F32 [n_work, most threads] -> F32 [n_embd, n_rows]
+     * Real rows attend to every row, the others to real ones. A row of a tile that stands for several counts as often
+     * as a key: the logarithm of their number is added to its score. q, k, v: F32 [n_embd, n_rows]; work: F32 [n_work,
+     * most threads] -> F32 [n_embd, n_rows]
      */
     ggml_tensor * build(ggml_context * ctx0, ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, ggml_tensor * work,
                         int64_t n_head);

@@ -131,11 +131,12 @@ KERNEL static void pack(const float * a, int64_t a_stride, int64_t n_rows, int64
 static INLINE __m256 exp_of_negative(__m256 x) {
     // x = n * ln 2 + r: the series of exp(r) up to r^7, its exponent raised by n
     constexpr float series[] = {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
-    x              = _mm256_max_ps(_mm256_set1_ps(-87.0f), x); // in this order NaN stays NaN
-    const __m256 n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m256 r       = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
-    r              = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), r);
-    __m256 sum     = _mm256_set1_ps(1.0f / 5040);
+    x                        = _mm256_max_ps(_mm256_set1_ps(-87.0f), x); // in this order NaN stays NaN
+    const __m256 n =
+        _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m256 r   = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
+    r          = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), r);
+    __m256 sum = _mm256_set1_ps(1.0f / 5040);
     for (const float factor : series) {
         sum = _mm256_fmadd_ps(sum, r, _mm256_set1_ps(factor));
     }
@@ -198,12 +199,13 @@ KERNEL static void add(float * row, const float * bias, int64_t n) {
 
 /** x * (1 + erf(x / sqrt(2))) / 2, absolutely within 2e-7 of the larger of |x| and 1. */
 static INLINE __m256 gelu(__m256 x) {
-    constexpr float fit[] = {-0.455178488f, 0.819300486f, -0.541903830f, 0.536459747f, 0.0790746677f,
-                             0.253930649f,  0.222144532f, 1.91511714e-4f};
+    constexpr float fit[] = {-0.455178488f, 0.819300486f, -0.541903830f, 0.536459747f,
+                             0.0790746677f, 0.253930649f, 0.222144532f,  1.91511714e-4f};
     // erfc(z) = exp(-z^2) * P(1 / (1 + 0.4 z)) for z >= 0; P: a Chebyshev fit of degree 8, off by less than 1e-8
     const __m256 z = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x); // |x|, sqrt(2) times z
-    const __m256 t = _mm256_div_ps(_mm256_set1_ps(1.0f), _mm256_fmadd_ps(z, _mm256_set1_ps(0.282842712f), _mm256_set1_ps(1.0f)));
-    __m256 p       = _mm256_set1_ps(0.0859807295f);
+    const __m256 t =
+        _mm256_div_ps(_mm256_set1_ps(1.0f), _mm256_fmadd_ps(z, _mm256_set1_ps(0.282842712f), _mm256_set1_ps(1.0f)));
+    __m256 p = _mm256_set1_ps(0.0859807295f);
     for (const float factor : fit) {
         p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(factor));
     }

@@ -28,7 +28,8 @@ struct block_kernels {
     /** c = a * b, or c += a * b. */
     void (*multiply)(const block_product & p);
 
-    /** a[n_rows][n_inner] -> panels [n_rows / 16][n_inner][16]; n_rows: a multiple of 8, of which half a panel is left. */
+    /** a[n_rows][n_inner] -> panels [n_rows / 16][n_inner][16]; n_rows: a multiple of 8, of which half a panel is left.
+     */
     void (*pack)(const float * a, int64_t a_stride, int64_t n_rows, int64_t n_inner, float * panels);
 
     /**

@@ -17,8 +17,8 @@ std::vector<uint8_t> graph_memory(size_t n_nodes) {
 
 std::vector<build_function> largest_graphs(const model & m, const self_cache & self, const cross_cache & cross,
                                            int32_t n_batch) {
-    // Padding tiles are computed one by one: as many rows as there can be. With them the attention has more parts, without
-    // them there are more patches.
+    // Padding tiles are computed one by one: as many rows as there can be. With them the attention has more parts,
+    // without them there are more patches.
     const auto encode = [&m, &cross](int32_t n_tiles) {
         return [&m, &cross, rows = vision_rows(m.hp.vision, n_tiles, false)](graph_builder & graph) {
             vision_inputs inputs;

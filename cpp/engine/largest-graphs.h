@@ -30,7 +30,8 @@ std::vector<uint8_t> graph_memory(size_t n_nodes);
 
 using build_function = std::function<void(graph_builder &)>;
 
-/** The encoding of an image of one tile, a whole batch over full caches, and the encoding of one of all tiles. Model and caches must outlive the functions. */
+/** The encoding of an image of one tile, a whole batch over full caches, and the encoding of one of all tiles. Model
+ * and caches must outlive the functions. */
 std::vector<build_function> largest_graphs(const model & m, const self_cache & self, const cross_cache & cross,
                                            int32_t n_batch);
 

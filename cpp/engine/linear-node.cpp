@@ -1,6 +1,6 @@
 // A block of outputs at a time: its weights become floats in panels of 16 outputs, 256 of their inputs at once, and
-// stay in the second level of the cache while all rows pass by; a panel and six rows are in the first level. Every weight
-// is turned into floats once, or as often as rows are divided among threads.
+// stay in the second level of the cache while all rows pass by; a panel and six rows are in the first level. Every
+// weight is turned into floats once, or as often as rows are divided among threads.
 
 #include "linear-node.h"
 

@@ -3,7 +3,8 @@
 // All tiles of an image, padding tiles included, run through the tower together: real rows attend to every row, padding
 // rows (of tiles the image does not have, and the filler rows that bring each tile to a multiple of 8) attend to real
 // rows only. The reference says this with a mask; attention does not depend on the order of its keys, so here the real
-// rows come first (vision-rows.h), and no mask is needed. A padding tile that stands for several counts as several keys.
+// rows come first (vision-rows.h), and no mask is needed. A padding tile that stands for several counts as several
+// keys.
 
 #include "vision-graph.h"
 
@@ -36,7 +37,7 @@ void vision_inputs::set(const image_input & image, const vision_hparams & hp) co
 
 static vision_inputs build_inputs(ggml_context * ctx0, const vision_hparams & hp, const vision_rows & rows) {
     vision_inputs inputs;
-    inputs.patches = ggml_new_tensor_2d(ctx0, GGML_TYPE_F32, hp.patch_elements(), hp.n_patches() * rows.n_real);
+    inputs.patches         = ggml_new_tensor_2d(ctx0, GGML_TYPE_F32, hp.patch_elements(), hp.n_patches() * rows.n_real);
     inputs.aspect_ratio_id = ggml_new_tensor_1d(ctx0, GGML_TYPE_I32, 1);
     inputs.tile_of_row     = ggml_new_tensor_1d(ctx0, GGML_TYPE_I32, rows.n_rows());
     for (ggml_tensor * input : {inputs.patches, inputs.aspect_ratio_id, inputs.tile_of_row}) {
@@ -69,8 +70,8 @@ static ggml_tensor * build_embeddings(ggml_context * ctx0, const model & m, cons
     cur                  = ggml_pad(ctx0, cur, 0, 0, rows.n_padding, 0); // pixels of padding tiles are 0
 
     // pre_tile_positional_embedding: before the class token, which does not get it
-    cur = ggml_add(ctx0, cur,
-                   build_ratio_row(ctx0, hp, rows, w.pre_tile_embd, inputs.aspect_ratio_id, w.pre_tile_gate));
+    cur =
+        ggml_add(ctx0, cur, build_ratio_row(ctx0, hp, rows, w.pre_tile_embd, inputs.aspect_ratio_id, w.pre_tile_gate));
 
     // apply_class_embedding
     ggml_tensor * class_embd = ggml_repeat_4d(ctx0, w.class_embd, hp.n_embd, 1, rows.n_tiles(), 1);

@@ -6,10 +6,10 @@
 //                                                   | F32 42, F16 48, BF16 35, of one head or of four
 //                                                   | ours: MEASURED_ATTENTION
 //
-// Ours computes with floats where ggml's kernels round the rows to the type of the weights, and it counts a key as often
-// as it stands for by adding a logarithm to a float. So it is taken wherever the CPU computes the tower alone and has
-// kernels. A GPU has better ones; there the keys and values of a tile that stands for several are repeated, since a mask
-// is F16, in which log(2) is off by 2e-4 of the weight.
+// Ours computes with floats where ggml's kernels round the rows to the type of the weights, and it counts a key as
+// often as it stands for by adding a logarithm to a float. So it is taken wherever the CPU computes the tower alone and
+// has kernels. A GPU has better ones; there the keys and values of a tile that stands for several are repeated, since a
+// mask is F16, in which log(2) is off by 2e-4 of the weight.
 
 #include "vision-ops.h"
 

@@ -60,7 +60,7 @@ struct opened {
         options.context.kv_type  = cache_type::f32;
         plan                     = plan_memory(backends, options);
         backends.set_n_threads(plan.n_threads);
-        auto loaded              = load_model(backends, to_load_options(options, plan.place));
+        auto loaded = load_model(backends, to_load_options(options, plan.place));
         if (!is_merged) {
             loaded->vision.padding_alike.assign(loaded->hp.vision.aspect_ratios.size(), false);
         }
@@ -173,9 +173,9 @@ void a_block_that_two_tiles_share_makes_them_differ() {
 
 void rows_are_counted() {
     vision_hparams hp;
-    hp.image_size = 560;
-    hp.patch_size = 14;
-    hp.max_tiles  = 4;
+    hp.image_size            = 560;
+    hp.patch_size            = 14;
+    hp.max_tiles             = 4;
     const int64_t n_merged[] = {2 * 1608, 3 * 1608, 4 * 1608, 4 * 1608};
     for (int32_t n_tiles = 1; n_tiles <= 4; n_tiles++) {
         const vision_rows merged(hp, n_tiles, true), plain(hp, n_tiles, false);

@@ -125,6 +125,17 @@ describe('the check of a prebuild', () => {
     expect(check().stderr).toContain('libggml-cpu-sse42.so needs AVX');
   });
 
+  test('lets AVX pass in the section of guarded code, and nowhere beside it', () => {
+    const entry = 'void napi_register_module_v1(void) {}';
+    const uses = (attributes: string, name: string) =>
+      `__attribute__((used, ${attributes})) static void ${name}(void) { __asm__("vaddps %ymm0, %ymm0, %ymm0"); }`;
+    const guarded = uses('section("avx2_text")', 'guarded');
+    library(path.join(folder, 'bllossom.node'), `${entry} ${guarded}`, ORIGIN);
+    expect(check().status).toBe(0);
+    library(path.join(folder, 'bllossom.node'), `${entry} ${guarded} ${uses('noinline', 'beside')}`, ORIGIN);
+    expect(check().stderr).toContain('bllossom.node needs AVX: ');
+  });
+
   test('names every problem at once', () => {
     for (const name of readdirSync(folder).filter((file) => file.endsWith('.so'))) rmSync(path.join(folder, name));
     expect(check().stderr.match(/is missing/g)).toHaveLength(FILES.length - 1);

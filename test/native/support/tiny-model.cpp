@@ -215,7 +215,7 @@ class writer {
 
     /** A table with a row for every aspect ratio, n numbers for each tile. */
     void ratio_table(const std::string & name, int64_t n) {
-        const int64_t n_rows = int64_t(aspect_ratios.size()) / 2 + 1;
+        const int64_t n_rows  = int64_t(aspect_ratios.size()) / 2 + 1;
         const auto make_alike = [&](std::vector<float> & values) {
             for (int64_t row = 1; row < n_rows; row++) {
                 const int64_t n_tiles = aspect_ratios[size_t(2 * row - 2)] * aspect_ratios[size_t(2 * row - 1)];

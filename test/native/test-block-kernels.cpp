@@ -1,0 +1,340 @@
+// The kernels of this CPU against sums in double, and the nodes that are made of them against ggml's operations and
+// against the definition. A CPU for which there are none has nothing to show.
+
+#include "attention-node.h"
+#include "backend.h"
+#include "check.h"
+#include "linear-node.h"
+
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <random>
+#include <thread>
+
+#include <ggml-alloc.h>
+#include <ggml-cpp.h>
+
+using namespace bllossom;
+
+namespace {
+
+std::mt19937 generator(1);
+
+std::vector<float> random_floats(size_t n, float range = 1.0f) {
+    std::vector<float> values(n);
+    for (float & value : values) {
+        value = range * (float(generator() % 20001) / 10000.0f - 1.0f);
+    }
+    return values;
+}
+
+// --- blocks
+// ------------------------------------------------------------------------------------------------------------
+
+void products_of_every_number_of_rows(const block_kernels & kernels) {
+    constexpr int64_t n_panels = 3, n_inner = 37, n_columns = 16 * n_panels;
+    for (int64_t n_rows = 1; n_rows <= 20; n_rows++) {
+        const int64_t a_stride = n_inner + 5, b_stride = 16, c_stride = n_columns + 3;
+        const auto a = random_floats(size_t(n_rows * a_stride)), b = random_floats(size_t(n_columns * n_inner));
+        const auto before = random_floats(size_t(n_rows * c_stride));
+        for (const bool is_added : {false, true}) {
+            std::vector<float> c = before;
+            kernels.multiply({a.data(), a_stride, b.data(), b_stride, b_stride * n_inner, c.data(), c_stride, n_rows,
+                              n_inner, n_panels, is_added});
+            for (int64_t i = 0; i < n_rows * c_stride; i++) {
+                const int64_t row = i / c_stride, column = i % c_stride;
+                double expected = before[size_t(i)];
+                if (column < n_columns) {
+                    expected = is_added ? expected : 0;
+                    for (int64_t k = 0; k < n_inner; k++) {
+                        expected += double(a[size_t(row * a_stride + k)]) *
+                                    double(b[size_t((column / 16 * n_inner + k) * 16 + column % 16)]);
+                    }
+                }
+                CHECK(std::fabs(double(c[size_t(i)]) - expected) < 1e-5); // beside its columns nothing is written
+            }
+        }
+    }
+}
+
+void panels_hold_columns(const block_kernels & kernels) {
+    for (const int64_t n_inner : {1, 7, 8, 9, 80, 256}) {
+        const int64_t stride = n_inner + 3;
+        for (const int64_t n_rows : {8, 16, 24, 48}) {
+            const auto a = random_floats(size_t(n_rows * stride));
+            std::vector<float> panels(size_t((n_rows + 15) / 16 * 16 * n_inner), 7.0f);
+            kernels.pack(a.data(), stride, n_rows, n_inner, panels.data());
+            for (int64_t row = 0; row < (n_rows + 15) / 16 * 16; row++) {
+                for (int64_t k = 0; k < n_inner; k++) {
+                    const float expected = row < n_rows ? a[size_t(row * stride + k)] : 7.0f; // half a panel is left
+                    CHECK(panels[size_t((row / 16 * n_inner + k) * 16 + row % 16)] == expected);
+                }
+            }
+        }
+    }
+}
+
+void a_softmax_in_parts_is_a_softmax(const block_kernels & kernels) {
+    constexpr size_t n = 64, n_parts = 5;
+    const auto scores = random_floats(n * n_parts, 300.0f), bias = random_floats(n * n_parts, 3.0f);
+    constexpr float scale = 0.25f;
+    double largest = -1e30, total = 0;
+    for (size_t i = 0; i < scores.size(); i++) {
+        largest = std::max(largest, double(scores[i]) * scale + double(bias[i]));
+    }
+    for (size_t i = 0; i < scores.size(); i++) {
+        total += std::exp(double(scores[i]) * scale + double(bias[i]) - largest);
+    }
+    std::vector<float> weights = scores;
+    std::vector<double> factors(n_parts, 1);
+    float max = -FLT_MAX, sum = 0;
+    for (size_t part = 0; part < n_parts; part++) {
+        const float factor = kernels.weigh(&weights[part * n], &bias[part * n], n, scale, max, sum);
+        CHECK(factor >= 0 && factor <= 1);
+        for (size_t before = 0; before < part; before++) {
+            factors[before] *= double(factor);
+        }
+    }
+    for (size_t i = 0; i < scores.size(); i++) {
+        const double expected = std::exp(double(scores[i]) * scale + double(bias[i]) - largest) / total;
+        CHECK(std::fabs(double(weights[i]) * factors[i / n] / double(sum) - expected) < 1e-5 * expected + 1e-30);
+    }
+}
+
+void gelu_is_the_exact_one(const block_kernels & kernels) {
+    double most = 0;
+    std::vector<float> row(16), bias(16, 0.25f);
+    for (int i = -12000; i <= 12000; i += 16) {
+        for (int k = 0; k < 16; k++) {
+            row[size_t(k)] = float(i + k) / 1000.0f;
+        }
+        const std::vector<float> x = row;
+        kernels.add_gelu(row.data(), bias.data(), 16);
+        for (size_t k = 0; k < 16; k++) {
+            const double at = double(x[k] + 0.25f), expected = at * std::erfc(-at / std::sqrt(2.0)) / 2;
+            most = std::max(most, std::fabs(double(row[k]) - expected) / std::max(1.0, std::fabs(at)));
+        }
+    }
+    printf("gelu: largest error %.2g\n", most);
+    CHECK(most < 2e-7);
+}
+
+void what_is_no_number_stays_none(const block_kernels & kernels) {
+    constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+    std::vector<float> row(16, nan), zeros(16, 0.0f);
+    kernels.add_gelu(row.data(), zeros.data(), 16);
+    CHECK(std::all_of(row.begin(), row.end(), [](float x) { return std::isnan(x); }));
+    for (size_t at = 0; at < 16; at++) {
+        std::vector<float> scores = random_floats(16);
+        scores[at]                = nan;
+        float max = -FLT_MAX, sum = 0;
+        kernels.weigh(scores.data(), zeros.data(), 16, 1.0f, max, sum);
+        CHECK(std::isnan(sum));
+    }
+}
+
+// --- nodes
+// -------------------------------------------------------------------------------------------------------------
+
+/** One graph on the CPU. */
+class computation {
+  public:
+    explicit computation(const backend_set & backends)
+        : backends_(backends), ctx_(ggml_init({64 * ggml_tensor_overhead() + ggml_graph_overhead(), nullptr, true})) {}
+
+    ggml_context * ctx() const { return ctx_.get(); }
+
+    ggml_tensor * input(ggml_type type, int64_t n, int64_t n_rows) {
+        ggml_tensor * tensor = ggml_new_tensor_2d(ctx_.get(), type, n, n_rows);
+        inputs_.push_back(tensor);
+        return tensor;
+    }
+
+    /** Computes `results`, twice: a node may be used again. The inputs get random numbers. */
+    std::vector<std::vector<float>> run(const std::vector<ggml_tensor *> & results) {
+        ggml_cgraph * graph = ggml_new_graph(ctx_.get());
+        for (ggml_tensor * result : results) {
+            ggml_build_forward_expand(graph, result);
+        }
+        const ggml_backend_buffer_ptr buffer(ggml_backend_alloc_ctx_tensors(ctx_.get(), backends_.cpu()));
+        for (ggml_tensor * tensor : inputs_) {
+            const auto values = random_floats(size_t(ggml_nelements(tensor)));
+            std::vector<char> bytes(ggml_nbytes(tensor));
+            ggml_quantize_chunk(tensor->type, values.data(), bytes.data(), 0, ggml_nrows(tensor), tensor->ne[0],
+                                nullptr);
+            ggml_backend_tensor_set(tensor, bytes.data(), 0, bytes.size());
+        }
+        std::vector<std::vector<float>> all;
+        for (int i = 0; i < 2; i++) {
+            CHECK(ggml_backend_graph_compute(backends_.cpu(), graph) == GGML_STATUS_SUCCESS);
+        }
+        for (ggml_tensor * result : results) {
+            all.emplace_back(size_t(ggml_nelements(result)));
+            ggml_backend_tensor_get(result, all.back().data(), 0, ggml_nbytes(result));
+        }
+        return all;
+    }
+
+  private:
+    const backend_set & backends_;
+    ggml_context_ptr ctx_;
+    std::vector<ggml_tensor *> inputs_;
+};
+
+double largest_difference(const std::vector<float> & a, const std::vector<float> & b) {
+    CHECK(a.size() == b.size());
+    double most = 0, largest = 0;
+    for (size_t i = 0; i < std::min(a.size(), b.size()); i++) {
+        most    = std::max(most, std::fabs(double(a[i]) - double(b[i])));
+        largest = std::max(largest, std::fabs(double(b[i])));
+        CHECK(std::isfinite(a[i]));
+    }
+    return most / largest;
+}
+
+/** A weight of any type is what it is as F32, and the rows are not rounded. */
+void products_take_weights_of_every_type(const block_kernels & kernels) {
+    for (const ggml_type type : {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q4_0, GGML_TYPE_Q4_1,
+                                 GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q8_0, GGML_TYPE_Q2_K, GGML_TYPE_Q3_K,
+                                 GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_IQ4_NL, GGML_TYPE_IQ4_XS}) {
+        for (const int32_t n_threads : {1, 3}) {
+            const backend_set backends("cpu", n_threads);
+            const int64_t n_in = 3 * 256, n_out = 128 + 48, n_rows = 77;
+            computation c(backends);
+            ggml_tensor * w    = c.input(type, n_in, n_out);
+            ggml_tensor * rows = c.input(GGML_TYPE_F32, n_in, n_rows);
+            ggml_tensor * b    = c.input(GGML_TYPE_F32, n_out, 1);
+            ggml_tensor * work = ggml_new_tensor_2d(c.ctx(), GGML_TYPE_F32, linear_node::n_work(), 2);
+            linear_node plain(kernels, false), gelu(kernels, true);
+
+            ggml_tensor * floats   = ggml_cast(c.ctx(), w, GGML_TYPE_F32);
+            ggml_tensor * expected = ggml_add(c.ctx(), ggml_mul_mat(c.ctx(), floats, rows), b);
+            const auto results     = c.run({plain.build(c.ctx(), w, rows, b, work), expected,
+                                            gelu.build(c.ctx(), w, rows, b, work), ggml_gelu_erf(c.ctx(), expected)});
+            CHECK(linear_node::takes(w));
+            CHECK(largest_difference(results[0], results[1]) < 1e-5);
+            CHECK(largest_difference(results[2], results[3]) < 1e-5);
+        }
+    }
+}
+
+void products_of_odd_sizes(const block_kernels & kernels) {
+    const backend_set backends("cpu", 2);
+    for (const int64_t n_in : {1, 15, 255, 257, 600}) {
+        for (const int64_t n_rows : {1, 5, 8, 13}) {
+            computation c(backends);
+            ggml_tensor * w    = c.input(GGML_TYPE_F32, n_in, 16);
+            ggml_tensor * rows = c.input(GGML_TYPE_F32, n_in, n_rows);
+            ggml_tensor * work = ggml_new_tensor_2d(c.ctx(), GGML_TYPE_F32, linear_node::n_work(), 2);
+            linear_node node(kernels, false);
+            const auto results = c.run({node.build(c.ctx(), w, rows, nullptr, work), ggml_mul_mat(c.ctx(), w, rows)});
+            CHECK(largest_difference(results[0], results[1]) < 1e-5);
+        }
+    }
+}
+
+/** Every key as often as it counts, in double. rows: [n_rows][n_head * n] */
+std::vector<float> attention_by_definition(const std::vector<float> & q, const std::vector<float> & k,
+                                           const std::vector<float> & v, const vision_rows & rows, int64_t n_head) {
+    const int64_t n_rows = rows.n_rows(), n_embd = int64_t(q.size()) / n_rows, n = n_embd / n_head;
+    std::vector<float> out(q.size());
+    for (int64_t head = 0; head < n_head; head++) {
+        for (int64_t query = 0; query < n_rows; query++) {
+            const bool is_real = query < rows.n_real_rows();
+            double total       = 0;
+            std::vector<double> sums(size_t(n), 0.0);
+            for (int64_t key = 0; key < (is_real ? n_rows : rows.n_real_rows()); key++) {
+                const int64_t padding = key - rows.n_real_rows();
+                const bool is_counted = padding >= 0 && padding < rows.n_padding_tile_rows();
+                double score          = 0;
+                for (int64_t i = head * n; i < (head + 1) * n; i++) {
+                    score += double(q[size_t(query * n_embd + i)]) * double(k[size_t(key * n_embd + i)]);
+                }
+                const double weight = std::exp(score / std::sqrt(double(n))) * (is_counted ? rows.n_alike : 1);
+                total += weight;
+                for (int64_t i = 0; i < n; i++) {
+                    sums[size_t(i)] += weight * double(v[size_t(key * n_embd + head * n + i)]);
+                }
+            }
+            for (int64_t i = 0; i < n; i++) {
+                out[size_t(query * n_embd + head * n + i)] = float(sums[size_t(i)] / total);
+            }
+        }
+    }
+    return out;
+}
+
+void attention_is_the_reference(const block_kernels & kernels) {
+    vision_hparams hp;
+    hp.patch_size = 1;
+    double most   = 0;
+    for (const int32_t side : {2, 9, 13}) { // 5, 82 and 170 rows of a tile; 7 is the shortest without filler rows
+        for (const int32_t n_tiles : {1, 2, 4}) {
+            for (const bool is_alike : {true, false}) {
+                for (const int32_t n_threads : {1, 3}) {
+                    hp.image_size = side;
+                    hp.max_tiles  = 4;
+                    const vision_rows rows(hp, n_tiles, is_alike);
+                    const int64_t n = side == 9 ? 80 : 16, n_head = 2;
+                    const backend_set backends("cpu", n_threads);
+                    computation c(backends);
+                    ggml_tensor * q = c.input(GGML_TYPE_F32, n * n_head, rows.n_rows());
+                    ggml_tensor * k = c.input(GGML_TYPE_F32, n * n_head, rows.n_rows());
+                    ggml_tensor * v = c.input(GGML_TYPE_F32, n * n_head, rows.n_rows());
+                    ggml_tensor * work =
+                        ggml_new_tensor_2d(c.ctx(), GGML_TYPE_F32, attention_node::n_work(n, rows), n_threads);
+                    attention_node node(kernels, rows);
+                    const auto results = c.run({node.build(c.ctx(), q, k, v, work, n_head), q, k, v});
+                    const double d     = largest_difference(
+                            results[0], attention_by_definition(results[1], results[2], results[3], rows, n_head));
+                    most = std::max(most, d);
+                }
+            }
+        }
+    }
+    printf("attention: largest difference %.2g\n", most);
+    CHECK(most < 2e-6);
+}
+
+void jobs_are_handed_out_once() {
+    constexpr int64_t n_jobs = 1000, n_threads = 4;
+    job_counter jobs;
+    for (int run = 0; run < 20; run++) {
+        std::vector<std::atomic<int>> taken(n_jobs);
+        std::vector<std::thread> threads;
+        for (int64_t i = 0; i < n_threads; i++) {
+            threads.emplace_back([&] {
+                for (int64_t job; (job = jobs.take(n_jobs, n_threads)) >= 0;) {
+                    taken[size_t(job)]++;
+                }
+            });
+        }
+        for (auto & thread : threads) {
+            thread.join();
+        }
+        CHECK(std::all_of(taken.begin(), taken.end(), [](const auto & n) { return n == 1; }));
+    }
+}
+
+} // namespace
+
+int main() {
+    jobs_are_handed_out_once();
+    const backend_set backends("cpu", 1);
+    if (const block_kernels * kernels = find_block_kernels(backends.cpu())) {
+        products_of_every_number_of_rows(*kernels);
+        panels_hold_columns(*kernels);
+        a_softmax_in_parts_is_a_softmax(*kernels);
+        gelu_is_the_exact_one(*kernels);
+        what_is_no_number_stays_none(*kernels);
+        products_take_weights_of_every_type(*kernels);
+        products_of_odd_sizes(*kernels);
+        attention_is_the_reference(*kernels);
+    } else {
+        printf("no kernels for this CPU\n");
+    }
+    return check::summary();
+}
