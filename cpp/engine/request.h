@@ -59,6 +59,7 @@ enum class finish_reason { stop, length };
 struct generate_stats {
     int32_t n_prompt         = 0;
     int32_t n_generated      = 0;
+    int32_t n_reused         = 0; // of the prompt's tokens, those that an earlier request computed
     int32_t n_images_encoded = 0;
     int32_t n_guessed        = 0; // tokens, by prompt lookup
     int32_t n_guessed_right  = 0;
