@@ -16,15 +16,33 @@ cell_range cover(cell_range a, cell_range b) {
 }
 
 cell_pool::cell_pool(int64_t n_cells, wipe_function wipe)
-    : cells_(size_t(n_cells)), wipe_(std::move(wipe)), n_free_(n_cells) {}
+    : cells_(size_t(n_cells)), used_in_block_(size_t(padded_cells(n_cells) / cell_padding)), wipe_(std::move(wipe)),
+      n_free_(n_cells) {}
 
-int64_t cell_pool::take() {
+/**
+ * The cell after the last one, else that of an unused block, else the lowest. A sequence that lies in blocks of its own
+ * is attended to without the cells of others, and rounds its sums as it does at any other place.
+ */
+int64_t cell_pool::find_free(int64_t last) {
+    if (last >= 0 && last + 1 < int64_t(cells_.size()) && cells_[size_t(last + 1)].n_users == 0) {
+        return last + 1;
+    }
+    const auto block = std::find(used_in_block_.begin(), used_in_block_.end(), 0);
+    if (block != used_in_block_.end()) {
+        return (block - used_in_block_.begin()) * cell_padding;
+    }
     while (cells_[size_t(lowest_free_)].n_users > 0) {
         lowest_free_++;
     }
-    cells_[size_t(lowest_free_)].n_users = 1;
+    return lowest_free_;
+}
+
+int64_t cell_pool::take(int64_t last) {
+    const int64_t index           = find_free(last);
+    cells_[size_t(index)].n_users = 1;
+    used_in_block_[size_t(index / cell_padding)]++;
     n_free_--;
-    return lowest_free_++;
+    return index;
 }
 
 void cell_pool::release(const int64_t * cells, int32_t n) {
@@ -38,6 +56,7 @@ void cell_pool::release(const int64_t * cells, int32_t n) {
             to_wipe.push_back(cells[i]);
             c.is_trusted = true;
         }
+        used_in_block_[size_t(cells[i] / cell_padding)]--;
         n_free_++;
         lowest_free_ = std::min(lowest_free_, cells[i]);
     }
@@ -68,7 +87,7 @@ cell_list & cell_list::operator=(cell_list && other) noexcept {
 
 void cell_list::grow(int32_t n) {
     for (int32_t i = 0; i < n; i++) {
-        cells_.push_back(pool_->take());
+        cells_.push_back(pool_->take(cells_.empty() ? -1 : cells_.back()));
     }
 }
 

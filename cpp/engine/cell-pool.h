@@ -38,11 +38,13 @@ class cell_pool {
         bool is_trusted = true; // wiped otherwise when its last user goes: a mask hides numbers, but not NaN
     };
 
-    int64_t take();
+    int64_t take(int64_t last);
+    int64_t find_free(int64_t last);
     void release(const int64_t * cells, int32_t n);
     void wipe(std::vector<int64_t> && cells) const;
 
     std::vector<cell> cells_;
+    std::vector<int32_t> used_in_block_; // cells in use, of every cell_padding
     wipe_function wipe_;
     int64_t n_free_;
     int64_t lowest_free_ = 0; // no cell below is free
@@ -61,7 +63,10 @@ class cell_list {
     int32_t size() const { return int32_t(cells_.size()); }
     int64_t operator[](int32_t pos) const { return cells_[size_t(pos)]; }
 
-    /** Takes the lowest free cells for the next n positions. The caller has checked n_free(). */
+    /**
+     * Takes free cells for the next n positions: side by side, from the start of a block of `cell_padding` that nobody
+     * uses, while there are such; then wherever there is one. The caller has checked n_free().
+     */
     void grow(int32_t n);
 
     /** Keeps the first n positions, at most. */

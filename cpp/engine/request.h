@@ -27,6 +27,7 @@ struct generate_request {
     std::vector<std::string> stop;
     bool ignore_eos = false;            // go on after a stop token; under a grammar, none is chosen
     std::optional<std::string> grammar; // GBNF (grammar.h)
+    bool reuses_rows   = true;          // may begin with rows that another request computed
     int32_t n_lookup   = 0;             // tokens guessed at once at most (prompt-lookup.h)
     int32_t n_logprobs = -1; // of every token: -1 none, else its own and so many of the likeliest (token-logprobs.h)
     int64_t credit     = 0;  // pieces that may be sent before more are granted

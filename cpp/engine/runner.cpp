@@ -217,7 +217,7 @@ void runner::add_rows(sequence & s, int32_t n_rows, std::vector<batch_row> & row
 
 bool runner::run_batch() {
     for (const auto & s : sequences_) {
-        if (s->state() == phase::prefill && s->n_past == 0) {
+        if (s->state() == phase::prefill && s->n_past == 0 && s->request().reuses_rows) {
             reuse_rows(*s);
         }
     }

@@ -43,22 +43,33 @@ cells shown(const cell_list & list, cell_range range, int32_t pos) {
 
 void nothing(cell_range) {}
 
-void cells_are_taken_lowest_first_and_given_back() {
-    cell_pool pool(512, nothing);
+void a_list_lies_in_blocks_of_its_own_and_is_given_back() {
+    cell_pool pool(768, nothing);
     cell_list a = list_of(pool, 3), b = list_of(pool, 2);
     a.grow(1);
-    CHECK((all(a) == cells{0, 1, 2, 5}) && (all(b) == cells{3, 4}) && pool.n_free() == 506);
+    CHECK((all(a) == cells{0, 1, 2, 3}) && (all(b) == cells{256, 257}) && pool.n_free() == 762);
     a.truncate(2);
     a.truncate(9); // shortens, or does nothing
-    CHECK((all(a) == cells{0, 1}) && pool.n_free() == 508);
-    cell_list c = list_of(pool, 2);
-    CHECK((all(c) == cells{2, 5}));
+    CHECK((all(a) == cells{0, 1}) && pool.n_free() == 764);
+    a.grow(1);
+    CHECK((all(a) == cells{0, 1, 2}));
     b = cell_list();
-    CHECK(pool.n_free() == 508 && b.size() == 0);
-    { const cell_list gone = list_of(pool, 100); }
-    CHECK(pool.n_free() == 508);
+    CHECK(pool.n_free() == 765 && b.size() == 0 && list_of(pool, 1)[0] == 256);
     const cell_list moved = std::move(a);
-    CHECK(a.size() == 0 && (all(moved) == cells{0, 1}) && pool.n_free() == 508);
+    CHECK(a.size() == 0 && (all(moved) == cells{0, 1, 2}) && pool.n_free() == 765);
+}
+
+void without_a_free_block_the_lowest_cells_are_taken() {
+    cell_pool pool(512, nothing);
+    cell_list a = list_of(pool, 255), b = list_of(pool, 2), c = list_of(pool, 1);
+    CHECK(a[254] == 254 && b[0] == 256 && c[0] == 255);
+    a.grow(2); // its neighbour is taken
+    CHECK(a[255] == 258 && a[256] == 259);
+    b.grow(1);
+    c.grow(1);
+    CHECK(b[2] == 260 && c[1] == 261); // c goes on after its last cell, which is b's first
+    a.truncate(10);
+    CHECK(list_of(pool, 1)[0] == 10);
 }
 
 void a_row_sees_the_cells_up_to_its_position() {
@@ -66,28 +77,28 @@ void a_row_sees_the_cells_up_to_its_position() {
     const cell_list first  = list_of(pool, 300);
     cell_list second       = list_of(pool, 2);
     const cell_range range = second.range();
-    CHECK((range == cell_range{256, 256}) && (first.range() == cell_range{0, 512}));
-    CHECK((shown(second, range, 0) == cells{300}) && (shown(second, range, 1) == cells{300, 301}));
-    CHECK((shown(second, {0, 1024}, 1) == cells{300, 301}));
+    CHECK((range == cell_range{512, 256}) && (first.range() == cell_range{0, 512}));
+    CHECK((shown(second, range, 0) == cells{512}) && (shown(second, range, 1) == cells{512, 513}));
+    CHECK((shown(second, {0, 1024}, 1) == cells{512, 513}));
     CHECK((cell_list().range() == cell_range{0, 256}));
-    CHECK((cover(first.range(), range) == cell_range{0, 512}));
+    CHECK((cover(first.range(), range) == cell_range{0, 768}));
     CHECK((cover({256, 256}, {1024, 256}) == cell_range{256, 1024}) && (cover({}, range) == range));
     CHECK((cover(range, {}) == range));
 }
 
 void shared_cells_are_free_when_the_last_list_lets_go() {
-    cell_pool pool(256, nothing);
+    cell_pool pool(512, nothing);
     cell_list a = list_of(pool, 10);
     cell_list b = a.share(4);
     b.grow(2);
-    CHECK((all(b) == cells{0, 1, 2, 3, 10, 11}) && pool.n_free() == 244);
+    CHECK((all(b) == cells{0, 1, 2, 3, 256, 257}) && pool.n_free() == 500);
     a.truncate(0);
-    CHECK(pool.n_free() == 250 && (all(list_of(pool, 1)) == cells{4}));
+    CHECK(pool.n_free() == 506);
     cell_list c = b.share(6);
     b.truncate(0);
-    CHECK(pool.n_free() == 250);
+    CHECK(pool.n_free() == 506);
     c.truncate(0);
-    CHECK(pool.n_free() == 256);
+    CHECK(pool.n_free() == 512);
 }
 
 void distrusted_cells_are_wiped_in_runs_by_the_last_that_has_them() {
@@ -134,7 +145,8 @@ void a_full_pool_serves_every_cell_once() {
 } // namespace
 
 int main() {
-    cells_are_taken_lowest_first_and_given_back();
+    a_list_lies_in_blocks_of_its_own_and_is_given_back();
+    without_a_free_block_the_lowest_cells_are_taken();
     a_row_sees_the_cells_up_to_its_position();
     shared_cells_are_free_when_the_last_list_lets_go();
     distrusted_cells_are_wiped_in_runs_by_the_last_that_has_them();

@@ -61,6 +61,28 @@ void images_without_a_key_are_computed_every_time() {
     }
 }
 
+void a_request_may_want_none_of_it() {
+    loaded c;
+    generate_request request = request_of(long_text);
+    const event first        = c.run(request);
+    request.reuses_rows      = false;
+    const event fresh        = c.run(request);
+    CHECK(fresh.stats.n_reused == 0 && fresh.tokens == first.tokens);
+}
+
+/** Where a sequence lies does not show, not in a bit. */
+void computed_at_once_an_answer_is_the_same_at_every_place() {
+    generate_request request = request_of(long_text, {}, 100);
+    request.reuses_rows      = false;
+    request.n_logprobs       = 0;
+    loaded c(with([](auto & o) { o.context.kv_type = cache_type::f16, o.context.n_ctx = 4096; }));
+    const event first = c.run(request);
+    for (int i = 0; i < 5; i++) { // what others leave takes other cells each time
+        c.run(request_of(std::string(size_t(50 + 60 * i), char('a' + i))));
+        CHECK(c.run(request).logprobs->chosen == first.logprobs->chosen);
+    }
+}
+
 void requests_at_the_same_time_compute_their_common_beginning_once() {
     std::vector<generate_request> requests;
     for (int i = 0; i < 6; i++) {
@@ -155,6 +177,8 @@ int main() {
     a_second_request_computes_what_is_new();
     images_belong_to_the_beginning();
     images_without_a_key_are_computed_every_time();
+    a_request_may_want_none_of_it();
+    computed_at_once_an_answer_is_the_same_at_every_place();
     requests_at_the_same_time_compute_their_common_beginning_once();
     a_full_cache_forgets_the_oldest_beginning();
     clearing_forgets_beginnings_and_spares_those_in_use();
