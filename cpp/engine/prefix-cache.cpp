@@ -9,17 +9,17 @@ int32_t common_rows(const row_source & a, const row_source & b, const sight & ru
     if (rule.mode == row_mode::hf && !(knows_all && a.images == b.images)) {
         return 0;
     }
+    // A file may give the image token a logit: then one that was generated stands without an image, in the end.
+    const auto sees_same = [&](size_t image) {
+        const bool a_has = image < a.images.size(), b_has = image < b.images.size();
+        return a_has == b_has && (!a_has || (!a.images[image].empty() && a.images[image] == b.images[image]));
+    };
     const size_t n  = std::min(a.tokens.size(), b.tokens.size());
     size_t n_images = 0, i = 0;
     for (; i < n && a.tokens[i] == b.tokens[i]; i++) {
-        if (a.tokens[i] != rule.image_token) {
-            continue;
-        }
-        const std::string & key = a.images[n_images];
-        if (key.empty() || key != b.images[n_images]) {
+        if (a.tokens[i] == rule.image_token && !sees_same(n_images++)) {
             break;
         }
-        n_images++;
     }
     return int32_t(i);
 }

@@ -45,6 +45,15 @@ void another_image_changes_every_row_or_those_that_see_it() {
     CHECK(common_rows({{1, 2, 3}, {}}, {{1, 2, image}, {"a"}}, meta) == 2);
 }
 
+void an_image_token_that_was_generated_has_no_image() {
+    for (const sight & rule : {hf, meta}) {
+        CHECK(common_rows({{1, image, 2}, {}}, {{1, image, 2}, {}}, rule) == 3);
+        CHECK(common_rows({{image, image, 2}, {"a"}}, {{image, image, 2}, {"a"}}, rule) == 3);
+    }
+    CHECK(common_rows({{1, image, 2}, {}}, {{1, image, 2}, {"a"}}, meta) == 1);
+    CHECK(common_rows({{image, image, 2}, {"a", "b"}}, {{image, image, 2}, {"a"}}, meta) == 1);
+}
+
 struct fixture {
     cell_pool pool{64, [](cell_range) {}};
     prefix_cache cache{pool, hf};
@@ -130,6 +139,7 @@ int main() {
     equal_images_are_common();
     an_image_without_a_key_is_like_no_other();
     another_image_changes_every_row_or_those_that_see_it();
+    an_image_token_that_was_generated_has_no_image();
     the_longest_beginning_is_found();
     what_was_computed_of_the_source_is_kept_and_no_more();
     a_longer_entry_replaces_its_own_beginning();
