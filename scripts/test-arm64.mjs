@@ -10,6 +10,7 @@
 //   mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; update-binfmts --enable qemu-aarch64
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -76,7 +77,7 @@ function vitest(environment, ...args) {
   const bin = path.join(tree, 'node', 'bin');
   const env = { ...environment, PATH: `${bin}${path.delimiter}${process.env.PATH}` };
   // ten times slower than the processor itself
-  const slow = ['--testTimeout', '600000', '--hookTimeout', '600000'];
+  const slow = ['--testTimeout', '600000', '--hookTimeout', '600000', '--maxWorkers', String(availableParallelism())];
   const program = path.join(workspace, 'node_modules', 'vitest', 'vitest.mjs');
   return spawnSync(path.join(bin, 'node'), [program, 'run', ...slow, ...args], {
     cwd: workspace,
