@@ -43,7 +43,8 @@ context::context(std::shared_ptr<const model> m, const backend_set & backends, c
     cross_->allocate(types);
 
     graph_memory_ = graph_memory(max_nodes(hp));
-    sched_        = new_scheduler(backends.all(), max_nodes(hp));
+    backends_     = backends.all();
+    sched_        = new_scheduler(backends_, max_nodes(hp));
     backends.set_abort_callback([](void * data) { return static_cast<context *>(data)->should_abort_(); }, this);
     reserve();
 }
@@ -90,16 +91,28 @@ void context::reserve() {
             out_of_compute_memory(memory_name(type), needed.front(), free_memory(type));
         }
     }
+    for (ggml_backend_t backend : backends_) {
+        scratch_.push_back(ggml_backend_sched_get_buffer_size(sched_.get(), backend));
+    }
+    holds_tower_ = true;
+}
+
+/**
+ * Takes another one, with memory for texts: what a scheduler once took only grows. Where even that cannot be had, the
+ * next graph says so.
+ */
+void context::renew_scheduler() {
+    sched_.reset();
+    sched_       = new_scheduler(backends_, max_nodes(model_->hp));
+    holds_tower_ = false;
+    observe(collector_);
+    graph_builder graph(graph_memory_, max_nodes(model_->hp));
+    largest_text_graph(*model_, *self_, *cross_, options_.n_batch)(graph);
+    ggml_backend_sched_reserve(sched_.get(), graph.gf);
 }
 
 memory_use context::memory() const {
-    std::vector<size_t> scratch;
-    std::vector<ggml_backend_t> backends;
-    for (int i = 0; i < ggml_backend_sched_get_n_backends(sched_.get()); i++) {
-        backends.push_back(ggml_backend_sched_get_backend(sched_.get(), i));
-        scratch.push_back(ggml_backend_sched_get_buffer_size(sched_.get(), backends.back()));
-    }
-    return add_up_memory(backends, *model_, *self_, *cross_, scratch);
+    return add_up_memory(backends_, *model_, *self_, *cross_, scratch_);
 }
 
 cross_image context::locate(int32_t slot, int32_t n_tiles, image_range range) const {
@@ -157,6 +170,7 @@ bool context::encode(const image_input & image, int32_t slot, vision_probe * pro
     const vision_rows rows(model_->hp.vision, image.n_tiles,
                            model_->vision.padding_alike[size_t(image.aspect_ratio_id - 1)]);
     text_.reset(); // its memory is taken
+    holds_tower_ = true;
     graph_builder graph(graph_memory_, max_nodes(model_->hp));
     vision_inputs inputs;
     vision_outputs outputs;
@@ -202,6 +216,9 @@ context::text_run & context::prepare_text(const std::vector<batch_row> & rows) {
     if (collector_ || !text_ || !(text_->shape == shape)) {
         const assert_guard guard;
         text_.reset();
+        if (holds_tower_) {
+            renew_scheduler();
+        }
         text_.emplace(*this, rows, shape);
     }
     return *text_;

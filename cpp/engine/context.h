@@ -45,7 +45,8 @@ class context {
   public:
     /**
      * Allocates the caches where a placement, which the model was loaded with too, has their layers, and reserves the
-     * memory of the largest graphs. Throws error{out_of_memory}.
+     * memory of the largest graphs. What only images need of it goes back when the next text is computed.
+     * Throws error{out_of_memory}.
      * should_abort is polled while a graph runs, on the thread that runs it.
      */
     context(std::shared_ptr<const model> m, const backend_set & backends, const placement & place,
@@ -55,6 +56,8 @@ class context {
     const context_options & options() const { return options_; }
     self_cache & self() { return *self_; }
     cross_cache & cross() { return *cross_; }
+
+    /** What is taken while an image is encoded, or a whole batch computed. */
     memory_use memory() const;
 
     /** Parts that the last graph was computed in, each on one device. */
@@ -97,6 +100,7 @@ class context {
     };
 
     void reserve();
+    void renew_scheduler();
     text_run & prepare_text(const std::vector<batch_row> & rows);
     void read_logits(const ggml_tensor * tensor);
     bool compute(ggml_cgraph * gf);
@@ -107,7 +111,10 @@ class context {
     std::unique_ptr<self_cache> self_;
     std::unique_ptr<cross_cache> cross_;
     std::vector<uint8_t> graph_memory_; // tensors and nodes of the present graph
+    std::vector<ggml_backend_t> backends_;
+    std::vector<size_t> scratch_; // what the largest graphs take of each backend
     ggml_backend_sched_ptr sched_;
+    bool holds_tower_ = false;     // the scheduler's memory has the size that an image needs
     std::optional<text_run> text_; // the present graph, when it is one that can run again
     const float * logits_ = nullptr;
     size_t n_logits_      = 0;

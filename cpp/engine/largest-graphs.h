@@ -30,8 +30,10 @@ std::vector<uint8_t> graph_memory(size_t n_nodes);
 
 using build_function = std::function<void(graph_builder &)>;
 
-/** The encoding of an image of one tile, a whole batch over full caches, and the encoding of one of all tiles. Model
- * and caches must outlive the functions. */
+/** A whole batch over full caches. Model and caches must outlive the function, here as below. */
+build_function largest_text_graph(const model & m, const self_cache & self, const cross_cache & cross, int32_t n_batch);
+
+/** That one, and the encodings of an image of one tile and of one of all tiles. */
 std::vector<build_function> largest_graphs(const model & m, const self_cache & self, const cross_cache & cross,
                                            int32_t n_batch);
 
