@@ -20,7 +20,7 @@ runner::runner(std::shared_ptr<const model> m, std::shared_ptr<const vocab> v, c
                std::function<bool()> is_closing)
     : model_(std::move(m)), vocab_(std::move(v)), emit_(std::move(emit)), is_closing_(std::move(is_closing)),
       context_(model_, backends, place, resolved(options, place), [this] { return should_abort(); }),
-      evaluator_(context_, n_seq_max, [this] { return should_abort(); }), grammars_(vocab_),
+      evaluator_(context_, n_seq_max, [this] { return should_abort(); }), grammars_(vocab_), pins_(context_, emit_),
       seq_used_(size_t(n_seq_max)) {}
 
 /** Says for a time whose requests are being computed, also when that ends in an exception. */
@@ -119,11 +119,20 @@ void runner::grant(uint32_t id, int64_t pieces) {
     }
 }
 
+void runner::encode_image(uint32_t id, image_input && image, cancel_flag cancelled) {
+    check_image(image, model_->hp.vision);
+    pins_.add(id, std::move(image), std::move(cancelled));
+}
+
+void runner::release_image(uint32_t id) {
+    pins_.release(id);
+}
+
 // --- the loop ------------------------------------------------------------------------------------------------------
 
 bool runner::step() {
     settle_cancelled();
-    const bool worked = admit_next() || encode_next() || run_batch();
+    const bool worked = refuse_without_room() || admit_next() || encode_next() || keep_or_run_batch();
     sequences_.erase(
         std::remove_if(sequences_.begin(), sequences_.end(), [](const auto & s) { return s->state() == phase::done; }),
         sequences_.end());
@@ -136,6 +145,29 @@ void runner::settle_cancelled() {
             fail(*s, error(error_code::cancelled, "the request was cancelled"));
         }
     }
+    pins_.settle_cancelled();
+}
+
+static std::vector<std::string> keys_of(const std::vector<image_input> & images) {
+    std::vector<std::string> keys;
+    for (const image_input & image : images) {
+        keys.push_back(image.key);
+    }
+    return keys;
+}
+
+/** Refuses the requests that would wait for slots of kept images, and the others in line behind them. */
+bool runner::refuse_without_room() {
+    bool refused = false;
+    for (const auto & s : sequences_) {
+        if (s->state() == phase::queued) {
+            if (const auto cause = pins_.refusal(keys_of(s->request().images))) {
+                fail(*s, *cause);
+                refused = true;
+            }
+        }
+    }
+    return refused;
 }
 
 /** Cells a request may come to use; held for it from admission on, so that it never runs out half way. */
@@ -157,12 +189,11 @@ bool runner::admit_next() {
     if (!next || free_seq == seq_used_.end() || cells_needed(*next) > n_cells) {
         return false;
     }
-    // A slot for every image, or none: half a set would only keep others waiting.
-    std::vector<std::string> keys;
-    for (const image_input & image : next->request().images) {
-        keys.push_back(image.key);
+    if (!next->request().images.empty() && pins_.is_waiting_before(next->id())) {
+        return false; // slots are given out first come, first served
     }
-    std::optional<std::vector<int32_t>> slots = context_.cross().acquire(keys);
+    // A slot for every image, or none: half a set would only keep others waiting.
+    std::optional<std::vector<int32_t>> slots = context_.cross().acquire(keys_of(next->request().images));
     if (!slots) {
         return false;
     }
@@ -205,6 +236,24 @@ void runner::encode(sequence & s) {
     }
     const std::vector<image_range> ranges = image_ranges(s.tokens(), vocab_->image_token_id());
     s.images.push_back(context_.locate(s.slots[index], image.n_tiles, ranges[index]));
+}
+
+/** In turn, so that running answers do not wait for a row of images, nor an image for them. */
+bool runner::keep_or_run_batch() {
+    kept_last_ = !kept_last_ && keep_next();
+    return kept_last_ || run_batch() || keep_next();
+}
+
+/** Encodes the next image that is to be kept, unless a request with images has waited longer. */
+bool runner::keep_next() {
+    image_pin * const pin = pins_.next();
+    if (!pin || std::any_of(sequences_.begin(), sequences_.end(), [&](const auto & s) {
+            return s->state() == phase::queued && !s->request().images.empty() && s->id() < pin->id;
+        })) {
+        return false;
+    }
+    const computing_scope scope(computing_, {pin->cancelled.get()});
+    return pins_.work_on(*pin);
 }
 
 /** Guesses for the sequences that decode: the fewer they are, the more rows each may have for little. */
@@ -383,6 +432,7 @@ void runner::fail_all(const error & cause) {
         }
     }
     sequences_.clear();
+    pins_.fail_all(cause);
 }
 
 /** What a sequence computed may hold NaN, which no mask keeps from others: it must not stay in the caches. */
@@ -390,6 +440,7 @@ void runner::forget_values(const sequence & s) {
     context_.self().wipe(s.seq);
     for (const int32_t slot : s.slots) {
         context_.cross().distrust(slot);
+        pins_.distrust(slot);
     }
 }
 
@@ -412,6 +463,9 @@ void runner::release(sequence & s) {
 void runner::run_whole(const evaluate_request & request, const cancel_flag & cancelled,
                        const std::function<void(const pass_request &)> & run) {
     const std::vector<int32_t> tokens = tokenize(request.prompt, request.images);
+    if (const auto cause = pins_.refusal(std::vector<std::string>(request.images.size()))) {
+        throw *cause;
+    }
     const computing_scope scope(computing_, {cancelled.get()});
     run({tokens, request.images, vocab_->image_token_id(), request.chunk});
 }
