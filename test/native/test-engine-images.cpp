@@ -132,6 +132,16 @@ void slots_are_given_out_first_come_first_served() {
     CHECK(n_encoded(c, "q") == 0);
 }
 
+void an_image_does_not_overtake_a_request_that_needs_more_room() {
+    loaded c(with_slots(2));
+    const uint32_t parked = park(c, "p");
+    const uint32_t before = c.generate(about("rs"));
+    const uint32_t kept   = c.encode_image(image_of("q")); // there is a slot for it, but then never two for the other
+    CHECK(c.code(c.release_image(kept)) == "" && c.said(kept).empty());
+    c.get().grant(parked, plenty);
+    CHECK(c.code(before) == "" && c.settled(kept).value > 0);
+}
+
 void requests_without_images_do_not_wait_for_slots_of_others() {
     loaded c(with_slots(1));
     const uint32_t parked = park(c, "p");
@@ -293,6 +303,7 @@ int main() {
     an_image_that_many_want_at_once_is_encoded_once();
     what_kept_images_leave_no_room_for_is_refused();
     slots_are_given_out_first_come_first_served();
+    an_image_does_not_overtake_a_request_that_needs_more_room();
     requests_without_images_do_not_wait_for_slots_of_others();
     answers_and_images_take_turns();
     an_image_is_let_go_once();
