@@ -35,6 +35,8 @@ class image_pins {
     /** Lets go of a kept image; does nothing when there is none of this id. */
     void release(uint32_t id);
 
+    bool is_empty() const { return pins_.empty(); }
+
     /** The one that has waited longest; null when all are kept. */
     image_pin * next();
 

@@ -132,7 +132,7 @@ void runner::release_image(uint32_t id) {
 
 bool runner::step() {
     settle_cancelled();
-    const bool worked = refuse_without_room() || admit_next() || encode_next() || keep_or_run_batch();
+    const bool worked = refuse_next() || admit_next() || encode_next() || keep_or_run_batch();
     sequences_.erase(
         std::remove_if(sequences_.begin(), sequences_.end(), [](const auto & s) { return s->state() == phase::done; }),
         sequences_.end());
@@ -156,18 +156,18 @@ static std::vector<std::string> keys_of(const std::vector<image_input> & images)
     return keys;
 }
 
-/** Refuses the requests that would wait for slots of kept images, and the others in line behind them. */
-bool runner::refuse_without_room() {
-    bool refused = false;
-    for (const auto & s : sequences_) {
-        if (s->state() == phase::queued) {
-            if (const auto cause = pins_.refusal(keys_of(s->request().images))) {
-                fail(*s, *cause);
-                refused = true;
-            }
-        }
+/** Refuses the request whose turn it is when it would wait for slots of kept images, and others behind it. */
+bool runner::refuse_next() {
+    const auto next =
+        std::find_if(sequences_.begin(), sequences_.end(), [](const auto & s) { return s->state() == phase::queued; });
+    if (next == sequences_.end() || pins_.is_empty()) {
+        return false;
     }
-    return refused;
+    const auto cause = pins_.refusal(keys_of((*next)->request().images));
+    if (cause) {
+        fail(**next, *cause);
+    }
+    return cause.has_value();
 }
 
 /** Cells a request may come to use; held for it from admission on, so that it never runs out half way. */

@@ -61,7 +61,7 @@ class runner {
     int64_t cells_needed(const sequence & s) const;
 
     void settle_cancelled();
-    bool refuse_without_room();
+    bool refuse_next();
     bool admit_next();
     bool encode_next();
     void guess_next();
