@@ -122,14 +122,8 @@ export class Engine {
   /** Encodes an image, unless it is there already, and keeps it in its slot until it is released. */
   async encodeImage(image: NativeImage, command?: CommandOptions): Promise<KeptSlot> {
     const { id, settled } = this.#command('encodeImage', (id) => this.#native.encodeImage(id, image), command);
-    try {
-      const { encodeTime } = (await settled) as Extract<NativeEvent, { kind: 'encoded' }>;
-      return { id, encodeTime };
-    } catch (error) {
-      // Whoever gave up too late to stop it will never let go of it.
-      if (command?.signal?.aborted) this.releaseImage(id).catch(() => {});
-      throw error;
-    }
+    const { encodeTime } = (await settled) as Extract<NativeEvent, { kind: 'encoded' }>;
+    return { id, encodeTime };
   }
 
   /** Lets go of a kept image; harmless when that was done, and when its model is gone. */
@@ -244,8 +238,11 @@ export class Engine {
     }
     const command = this.#take(event.id);
     if (!command) return;
-    if (command.reason) command.reject(command.reason.value);
-    else if (event.kind === 'error') command.reject(errorFromNative(event));
+    if (command.reason) {
+      command.reject(command.reason.value);
+      // Given up too late to stop it: nobody will let go of what is kept now.
+      if (event.kind === 'encoded') this.releaseImage(event.id).catch(() => {});
+    } else if (event.kind === 'error') command.reject(errorFromNative(event));
     else command.resolve(event);
   }
 }
