@@ -5,7 +5,7 @@ import { type ChatMessage, type SeparatedMessages, separateImages } from './chat
 import { checkInstance, fail, isInstance } from './check.js';
 import { Config } from './config.js';
 import { checkSection, type GenerationSection } from './config-schema.js';
-import { EncodedImage, tilesOf } from './encoded-image.js';
+import { EncodedImage, type ImageInput, tilesOf, tilesOfFile } from './encoded-image.js';
 import { ContextFullError, InvalidArgumentError } from './errors.js';
 import type { GenerationControl } from './generation.js';
 import { GENERATE_KEYS, type GenerateOptions, resolveParameters } from './generation-parameters.js';
@@ -58,8 +58,7 @@ export async function runChat<T>(
   const prepared = await Promise.all(
     bare.images.map(async (image, i) => {
       if (image === undefined) fail(`image ${i + 1} of the messages`, 'an image', image);
-      if (isInstance(image, EncodedImage)) return encodedTiles(image, model, upright);
-      return abortable(model.processor.prepareImage(image, { upright, signal: control.signal }), control.signal);
+      return prepareInput(image, model, upright, control.signal);
     }),
   );
   const images = prepared.map(({ width: _width, height: _height, ...native }) => native);
@@ -67,11 +66,21 @@ export async function runChat<T>(
   return { ...result, imageSizes: prepared.map(({ width, height }) => [width, height]) };
 }
 
-function encodedTiles(image: EncodedImage, model: LoadedModel, upright: boolean): PreparedImage {
-  if (upright) return tilesOf(image, model);
-  throw new InvalidArgumentError(
-    'An encoded image is upright already: leave preprocess: false out, or pass the image itself',
-  );
+/** The tiles of an image: those of an encoded one are there already. */
+async function prepareInput(
+  image: ImageInput,
+  model: LoadedModel,
+  upright: boolean,
+  signal: AbortSignal,
+): Promise<PreparedImage> {
+  if (isInstance(image, EncodedImage)) {
+    if (upright) return tilesOf(image, model);
+    throw new InvalidArgumentError(
+      'An encoded image is upright already: leave preprocess: false out, or pass the image itself',
+    );
+  }
+  const known = upright ? tilesOfFile(image, model) : undefined;
+  return known ?? abortable(model.processor.prepareImage(image, { upright, signal }), signal);
 }
 
 /** Before any is decoded: thousands of them would fill the memory first. */

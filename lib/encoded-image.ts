@@ -2,7 +2,7 @@
 
 import { abortable } from './abortable.js';
 import { isInstance } from './check.js';
-import { ClosedError, InvalidArgumentError } from './errors.js';
+import { type BllossomError, ClosedError, InvalidArgumentError } from './errors.js';
 import type { ImageSource } from './image/decode.js';
 import type { PreparedImage } from './image/prepare.js';
 import type { LoadedModel } from './model-manager.js';
@@ -21,6 +21,12 @@ export let tilesOf: (image: EncodedImage, model: LoadedModel) => PreparedImage;
 
 /** The bytes of the image file, for keeping. @throws as `tilesOf` */
 export let fileOf: (image: EncodedImage, model: LoadedModel) => Uint8Array;
+
+/** The tiles of bytes that `fileOf` gave, as long as their image may be used; of anything else, none. */
+export let tilesOfFile: (file: ImageSource, model: LoadedModel) => PreparedImage | undefined;
+
+/** Images by their files. */
+const encoded = new WeakMap<object, WeakRef<EncodedImage>>();
 
 /** Where a kept image lies. */
 interface Place extends KeptSlot {
@@ -68,6 +74,7 @@ export class EncodedImage implements AsyncDisposable {
     this.#prepared = prepared;
     this.#place = place;
     forgotten.register(this, place, this);
+    encoded.set(file, new WeakRef(this));
   }
 
   get released(): boolean {
@@ -91,31 +98,36 @@ export class EncodedImage implements AsyncDisposable {
     return this.release();
   }
 
-  #checkUsable({ engine }: LoadedModel): void {
+  /** Why a model cannot use it; nothing when it can. */
+  #refusal({ engine }: LoadedModel): BllossomError | undefined {
     if (this.released) {
-      throw new InvalidArgumentError(
+      return new InvalidArgumentError(
         'The encoded image was released: pass the image itself, or encode it again with encodeImage()',
       );
     }
-    if (this.#place.engine === engine) return;
+    if (this.#place.engine === engine) return undefined;
     if (this.#place.engine.closed) {
-      throw new ClosedError(
+      return new ClosedError(
         'The model of the encoded image was unloaded: pass the image itself, or encode it again with encodeImage()',
       );
     }
-    throw new InvalidArgumentError(
+    return new InvalidArgumentError(
       "The encoded image belongs to another manager's model: encode it with a generator of this one",
     );
   }
 
+  #usable(model: LoadedModel): this {
+    const refusal = this.#refusal(model);
+    if (refusal) throw refusal;
+    return this;
+  }
+
   static {
-    tilesOf = (image, model) => {
-      image.#checkUsable(model);
-      return image.#prepared;
-    };
-    fileOf = (image, model) => {
-      image.#checkUsable(model);
-      return image.#file;
+    tilesOf = (image, model) => image.#usable(model).#prepared;
+    fileOf = (image, model) => image.#usable(model).#file;
+    tilesOfFile = (file, model) => {
+      const image = encoded.get(file as object)?.deref();
+      return image && !image.#refusal(model) ? image.#prepared : undefined;
     };
   }
 }

@@ -36,13 +36,20 @@ describe('an encoded image', () => {
     expect(model.native.requests.map(({ images }) => images)).toEqual([[sent], [sent], [sent], [sent]]);
   });
 
-  it('is read once, a conversation included', async () => {
-    const read = vi.spyOn(model.manager.requireModel().processor, 'readImage');
+  it('is read and cut once for all turns of a conversation, which cuts it itself when it is released', async () => {
+    const { processor } = model.manager.requireModel();
+    const prepare = vi.spyOn(processor, 'prepareImage');
+    const read = vi.spyOn(processor, 'readImage');
     const image = await vision.encodeImage(PICTURE);
     const conversation = new ConversationManager(new TextGenerator(model.manager));
     await conversation.generateResponse([{ type: 'image', image }]);
     await conversation.generateResponse('and?');
-    expect(read).toHaveBeenCalledTimes(1);
+    expect([prepare.mock.calls.length, read.mock.calls.length]).toEqual([1, 1]);
+    await image.release();
+    await conversation.generateResponse('and?');
+    expect([prepare.mock.calls.length, read.mock.calls.length]).toEqual([2, 1]);
+    const [first, , last] = model.native.requests.map(({ images }) => images);
+    expect(last).toEqual(first);
   });
 
   it('is let go once, however often it is released', async () => {
