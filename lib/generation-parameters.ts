@@ -57,6 +57,12 @@ export interface SamplingOptions {
    */
   logprobs?: boolean | number | undefined;
   /**
+   * Begins with what is already computed of the prompt, by an earlier request or a running one, where both begin alike
+   * (`cachedTokens` of the result). Rounding differs from that of a prompt computed at once, see `seed`. Default: true,
+   * and false with a `seed`
+   */
+  reusePrompt?: boolean | undefined;
+  /**
    * Prompt lookup: guesses so many tokens at most (0 … 32) from what prompt and answer already say, and computes them in
    * one batch. The answer stays what it is, and one that copies or repeats itself comes faster. (Rounding differs as in
    * any batch, see `seed`.) Default: 0; 15 in the tasks "ocr", "table" and "markdown"
@@ -91,6 +97,7 @@ export interface GenerationParameters {
   stop: string[];
   logitBias: Record<number, number>;
   logprobs: boolean | number;
+  reusePrompt: boolean;
   promptLookup: number;
 }
 
@@ -134,6 +141,7 @@ export const GENERATE_KEYS: readonly (keyof GenerateOptions)[] = [
   'stop',
   'logitBias',
   'logprobs',
+  'reusePrompt',
   'promptLookup',
   'signal',
   'onToken',
@@ -175,6 +183,7 @@ export function resolveParameters<T>(
     stop: checkStop('stop', given.stop),
     logitBias: checkLogitBias(given.logitBias),
     logprobs: checkLogprobs(given.logprobs),
+    reusePrompt: checkBoolean('reusePrompt', given.reusePrompt ?? given.seed === undefined),
     promptLookup: checkInteger('promptLookup', given.promptLookup ?? defaults.promptLookup ?? 0, { min: 0, max: 32 }),
   };
   if (given.responseFormat !== undefined && parameters.stop.length > 0) {

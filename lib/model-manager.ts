@@ -189,6 +189,7 @@ export class ModelManager implements AsyncDisposable {
         ignoreEos: true,
         grammar: null,
         logprobs: -1,
+        reusePrompt: false,
         promptLookup: 0,
         credit: 1,
       });

@@ -19,11 +19,14 @@ export interface GenerationResult<T = unknown> {
   /** Seconds in all, preparation included. */
   generationTime: number;
   inputTokens: number;
+  /** Of the input tokens, those that an earlier request had computed: they cost nothing. */
+  cachedTokens: number;
   outputTokens: number;
   /** Output tokens by `generationTime`. */
   tokensPerSecond: number;
   /** Seconds from the call to the first token. */
   timeToFirstToken: number;
+  /** Of the input tokens that were computed. */
   promptTokensPerSecond: number;
   decodeTokensPerSecond: number;
   /** Seconds in the vision tower; 0 when the image was still known. */
@@ -81,6 +84,7 @@ export async function runGeneration<T>(
       ignoreEos: false,
       grammar: format?.grammar ?? null,
       logprobs: toNativeLogprobs(parameters.logprobs),
+      reusePrompt: parameters.reusePrompt,
       promptLookup: parameters.promptLookup,
       credit: control.connect((pieces) => request?.grant(pieces)),
     },
@@ -102,10 +106,11 @@ export async function runGeneration<T>(
     fullResponse: promptText(prompt) + text,
     generationTime,
     inputTokens: stats.promptTokens,
+    cachedTokens: stats.cachedTokens,
     outputTokens: stats.generatedTokens,
     tokensPerSecond: rate(stats.generatedTokens, generationTime),
     timeToFirstToken: (submitted - start) / 1000 + stats.timeToFirstToken,
-    promptTokensPerSecond: rate(stats.promptTokens, stats.promptTime),
+    promptTokensPerSecond: rate(stats.promptTokens - stats.cachedTokens, stats.promptTime),
     // from the first token to the last, so one token less
     decodeTokensPerSecond: rate(stats.generatedTokens - 1, stats.decodeTime),
     imageEncodeTime: stats.imagesEncoded > 0 ? stats.encodeTime : 0, // which is the time of that phase, empty or not

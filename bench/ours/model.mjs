@@ -88,7 +88,15 @@ export class Workload {
     const request = this.engine.generate(
       {
         ...{ prompt: [{ tokens: Int32Array.from(ids) }], images: pictures, maxTokens, sampling: GREEDY },
-        ...{ stop: [], grammar: null, logprobs: -1, promptLookup: 0, ignoreEos: true, credit: maxTokens },
+        ...{
+          stop: [],
+          grammar: null,
+          logprobs: -1,
+          reusePrompt: true,
+          promptLookup: 0,
+          ignoreEos: true,
+          credit: maxTokens,
+        },
       },
       { onPiece: (text) => pieces.push(text) },
     );

@@ -158,15 +158,16 @@ static sampling_params read_sampling(Napi::Value value) {
 generate_request read_generate_request(Napi::Value value) {
     const Napi::Object o = read_object(value, "request");
     generate_request request;
-    request.prompt     = read_prompt(o.Get("prompt"));
-    request.images     = read_images(o.Get("images"));
-    request.max_tokens = count_of(o, "maxTokens", 1);
-    request.sampling   = read_sampling(o.Get("sampling"));
-    request.stop       = read_list<std::string>(o.Get("stop"), "stop", read_string);
-    request.ignore_eos = bool_of(o, "ignoreEos");
-    request.n_lookup   = count_of(o, "promptLookup");
-    request.n_logprobs = count_of(o, "logprobs", -1);
-    request.credit     = read_integer<int64_t>(o.Get("credit"), "credit");
+    request.prompt      = read_prompt(o.Get("prompt"));
+    request.images      = read_images(o.Get("images"));
+    request.max_tokens  = count_of(o, "maxTokens", 1);
+    request.sampling    = read_sampling(o.Get("sampling"));
+    request.stop        = read_list<std::string>(o.Get("stop"), "stop", read_string);
+    request.ignore_eos  = bool_of(o, "ignoreEos");
+    request.reuses_rows = bool_of(o, "reusePrompt");
+    request.n_lookup    = count_of(o, "promptLookup");
+    request.n_logprobs  = count_of(o, "logprobs", -1);
+    request.credit      = read_integer<int64_t>(o.Get("credit"), "credit");
     if (const Napi::Value grammar = o.Get("grammar"); !grammar.IsNull()) {
         request.grammar = read_string(grammar, "grammar");
     }

@@ -58,6 +58,7 @@ static Napi::Object write_info(Napi::Env env, const model_info & info) {
 static Napi::Object write_stats(Napi::Env env, const generate_stats & stats) {
     Napi::Object o = Napi::Object::New(env);
     o.Set("promptTokens", stats.n_prompt);
+    o.Set("cachedTokens", stats.n_reused);
     o.Set("generatedTokens", stats.n_generated);
     o.Set("imagesEncoded", stats.n_images_encoded);
     o.Set("tokensGuessed", stats.n_guessed);

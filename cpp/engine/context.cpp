@@ -4,7 +4,6 @@
 #include "cross-graph.h"
 #include "error.h"
 #include "graph-scheduler.h"
-#include "largest-graphs.h"
 #include "memory-shortage.h"
 #include "vision-graph.h"
 
@@ -155,6 +154,7 @@ static ggml_tensor * build_output_copy(graph_builder & graph, ggml_tensor * tens
 }
 
 bool context::encode(const image_input & image, int32_t slot, vision_probe * probe) {
+    text_.reset(); // its memory is taken
     graph_builder graph(graph_memory_, max_nodes(model_->hp));
     vision_inputs inputs;
     vision_outputs outputs;
@@ -182,24 +182,50 @@ bool context::encode(const image_input & image, int32_t slot, vision_probe * pro
     return true;
 }
 
-bool context::decode(const std::vector<batch_row> & rows) {
-    const text_shape shape = shape_of(rows, *self_, *cross_);
-    graph_builder graph(graph_memory_, max_nodes(model_->hp));
-    text_inputs inputs;
-    ggml_tensor * logits = nullptr;
-    {
-        const assert_guard guard;
-        logits = build_text(graph.ctx.get(), graph.gf, *model_, *self_, *cross_, shape, inputs);
-        if (collector_) {
-            collector_->watch(graph.gf, text_rows(rows, *model_, options_.mode));
-        }
-        allocate(sched_.get(), graph.gf);
+context::text_run::text_run(context & c, const std::vector<batch_row> & rows, const text_shape & for_shape)
+    : shape(for_shape), graph(c.graph_memory_, max_nodes(c.model_->hp)),
+      logits(build_text(graph.ctx.get(), graph.gf, *c.model_, *c.self_, *c.cross_, shape, inputs)) {
+    if (c.collector_) {
+        c.collector_->watch(graph.gf, text_rows(rows, *c.model_, c.options_.mode));
     }
-    inputs.set(rows, shape, *self_, options_.mode);
-    if (!compute(graph.gf)) {
+    allocate(c.sched_.get(), graph.gf);
+}
+
+/**
+ * A step of decoding mostly has the shape of the last one: then its graph, allocated as it is, runs again. A collector
+ * wants a new one, since it looks at the rows of a graph before they are computed.
+ */
+context::text_run & context::prepare_text(const std::vector<batch_row> & rows) {
+    const text_shape shape = shape_of(rows, *cross_);
+    if (collector_ || !text_ || !(text_->shape == shape)) {
+        const assert_guard guard;
+        text_.reset();
+        text_.emplace(*this, rows, shape);
+    }
+    return *text_;
+}
+
+void context::read_logits(const ggml_tensor * tensor) {
+    n_logits_ = tensor ? size_t(ggml_nelements(tensor)) : 0;
+    if (!tensor) {
+        return;
+    }
+    if (ggml_backend_buffer_is_host(tensor->buffer)) {
+        logits_ = static_cast<const float *>(tensor->data);
+        return;
+    }
+    logits_copy_.resize(n_logits_);
+    ggml_backend_tensor_get(tensor, logits_copy_.data(), 0, ggml_nbytes(tensor));
+    logits_ = logits_copy_.data();
+}
+
+bool context::decode(const std::vector<batch_row> & rows) {
+    text_run & run = prepare_text(rows);
+    run.inputs.set(rows, run.shape, options_.mode);
+    if (!compute(run.graph.gf)) {
         return false;
     }
-    logits_ = logits ? read_floats(logits) : std::vector<float>();
+    read_logits(run.logits);
     return true;
 }
 

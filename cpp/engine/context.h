@@ -6,6 +6,7 @@
 #include "cross-cache.h"
 #include "image-input.h"
 #include "importance-collector.h"
+#include "largest-graphs.h"
 #include "memory-use.h"
 #include "model.h"
 #include "self-cache.h"
@@ -13,6 +14,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <ggml-cpp.h>
@@ -68,13 +70,14 @@ class context {
     bool encode(const image_input & image, int32_t slot, vision_probe * probe = nullptr);
 
     /**
-     * Runs the text decoder over 1 … n_batch rows whose cells were taken from self(). Returns false when aborted: the
-     * cells then hold nothing of use. Throws error{out_of_memory, backend}.
+     * Runs the text decoder over 1 … n_batch rows, those of a sequence side by side, which have their cells in self().
+     * Returns false when aborted: the cells then hold nothing of use. Throws error{out_of_memory, backend}.
      */
     bool decode(const std::vector<batch_row> & rows);
 
-    /** Logits of the output rows of the last decode, in their order: [n_outputs][n_vocab]. */
-    const std::vector<float> & logits() const { return logits_; }
+    /** Logits of the output rows of the last decode, in their order: [n_outputs][n_vocab]. Valid until the next run. */
+    const float * logits() const { return logits_; }
+    size_t n_logits() const { return n_logits_; }
 
     /**
      * From now on a collector sees what every graph multiplies weights with; null ends that. While it looks, the device
@@ -83,7 +86,19 @@ class context {
     void observe(importance_collector * collector);
 
   private:
+    /** The text decoder for batches of one shape. */
+    struct text_run {
+        text_run(context & c, const std::vector<batch_row> & rows, const text_shape & for_shape);
+
+        text_shape shape;
+        graph_builder graph;
+        text_inputs inputs;
+        ggml_tensor * logits;
+    };
+
     void reserve();
+    text_run & prepare_text(const std::vector<batch_row> & rows);
+    void read_logits(const ggml_tensor * tensor);
     bool compute(ggml_cgraph * gf);
 
     std::shared_ptr<const model> model_;
@@ -91,9 +106,12 @@ class context {
     std::function<bool()> should_abort_;
     std::unique_ptr<self_cache> self_;
     std::unique_ptr<cross_cache> cross_;
-    std::vector<uint8_t> graph_memory_; // tensors and nodes of the graph under construction
+    std::vector<uint8_t> graph_memory_; // tensors and nodes of the present graph
     ggml_backend_sched_ptr sched_;
-    std::vector<float> logits_;
+    std::optional<text_run> text_; // the present graph, when it is one that can run again
+    const float * logits_ = nullptr;
+    size_t n_logits_      = 0;
+    std::vector<float> logits_copy_; // when they do not lie in the host's memory
     importance_collector * collector_ = nullptr;
 };
 

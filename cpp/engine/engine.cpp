@@ -127,7 +127,7 @@ void engine::end_importance(uint32_t id) {
 
 void engine::clear_caches(uint32_t id) {
     post(id, [this, id] {
-        loaded_runner().get_context().cross().clear_unused();
+        loaded_runner().clear_caches();
         settle_ok(id);
     });
 }

@@ -68,7 +68,7 @@ class engine {
     /** Forgets what was collected; harmless when nothing was begun. Settled by ok. */
     void end_importance(uint32_t id);
 
-    /** Forgets the images that no request uses and nobody keeps. Settled by ok. */
+    /** Forgets the images that nobody keeps, and the beginnings of prompts, that no request uses. Settled by ok. */
     void clear_caches(uint32_t id);
 
     /** Cancels a load, a generation, an evaluation, an encode or a collect; unknown ids are ignored. */

@@ -23,11 +23,11 @@ class evaluator::observing_scope {
     importance_collector collector_;
 };
 
-evaluator::evaluator(context & c, int32_t seq, std::function<bool()> should_abort)
-    : context_(c), seq_(seq), should_abort_(std::move(should_abort)) {}
+evaluator::evaluator(context & c, std::function<bool()> should_abort)
+    : context_(c), should_abort_(std::move(should_abort)) {}
 
 prompt_pass evaluator::begin_pass(const pass_request & request) {
-    return prompt_pass(context_, seq_, request.tokens, image_ranges(request.tokens, request.image_token_id));
+    return prompt_pass(context_, request.tokens, image_ranges(request.tokens, request.image_token_id));
 }
 
 /** on_rows is called after every graph. */
@@ -56,8 +56,9 @@ evaluation evaluator::evaluate(const pass_request & request) {
         result.vision_features.push_back(std::move(probe.features));
         result.cross_states.push_back(std::move(probe.states));
     }
-    decode_all(pass, request.chunk,
-               [&] { result.logits.insert(result.logits.end(), context_.logits().begin(), context_.logits().end()); });
+    decode_all(pass, request.chunk, [&] {
+        result.logits.insert(result.logits.end(), context_.logits(), context_.logits() + context_.n_logits());
+    });
     return result;
 }
 

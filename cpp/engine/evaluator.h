@@ -25,8 +25,8 @@ struct pass_request {
 
 class evaluator {
   public:
-    /** seq: a number that no request has. should_abort: polled between graphs. */
-    evaluator(context & c, int32_t seq, std::function<bool()> should_abort);
+    /** should_abort: polled between graphs. */
+    evaluator(context & c, std::function<bool()> should_abort);
 
     /** Throws error{cancelled, context_full, out_of_memory, backend}. */
     evaluation evaluate(const pass_request & request);
@@ -58,7 +58,6 @@ class evaluator {
     importance & begun_importance();
 
     context & context_;
-    int32_t seq_;
     std::function<bool()> should_abort_;
     std::optional<importance> importance_; // being collected
 };

@@ -8,9 +8,9 @@
 //
 // A step of decoding on one GPU has two parts: the host looks up the embeddings, the GPU does all the rest in one
 // piece. CUDA records such a piece and replays it while every tensor of it has the address and the shape it had before.
-// That holds from step to step: graphs are built in the same memory in the same order, the allocator places equal
-// graphs equally, keys are attended to in multiples of cell_padding, and cells are written by number (set_rows), not
-// through views that move. A new recording follows every 256 tokens, and when the number of rows changes.
+// That holds from step to step: a graph of the last shape runs again as it lies (context.cpp), keys are attended to in
+// multiples of cell_padding, and cells are written by number (set_rows), not through views that move. A new graph, and
+// a new recording, follows every 256 tokens, and when the number of rows changes.
 
 #include "graph-scheduler.h"
 

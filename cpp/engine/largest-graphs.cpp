@@ -24,10 +24,10 @@ std::vector<build_function> largest_graphs(const model & m, const self_cache & s
     };
     const auto decode = [&m, &self, &cross, n_batch](graph_builder & graph) {
         text_shape shape;
-        shape.n_rows        = n_batch;
-        shape.n_outputs     = 1;
-        shape.n_kv          = self.n_cells();
-        shape.n_cross_cells = cross.n_slots() * cross.slot_cells();
+        shape.n_rows    = n_batch;
+        shape.n_outputs = 1;
+        shape.self      = {0, self.n_cells()};
+        shape.cross     = {0, cross.n_slots() * cross.slot_cells()};
         text_inputs inputs;
         build_text(graph.ctx.get(), graph.gf, m, self, cross, shape, inputs);
     };

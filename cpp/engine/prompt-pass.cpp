@@ -6,9 +6,9 @@
 
 namespace bllossom {
 
-prompt_pass::prompt_pass(context & c, int32_t seq, const std::vector<int32_t> & tokens, std::vector<image_range> ranges)
-    : context_(c), seq_(seq), tokens_(tokens), ranges_(std::move(ranges)) {
-    if (context_.self().n_free() < int64_t(tokens_.size())) {
+prompt_pass::prompt_pass(context & c, const std::vector<int32_t> & tokens, std::vector<image_range> ranges)
+    : context_(c), tokens_(tokens), ranges_(std::move(ranges)), cells_(c.self().cells()) {
+    if (context_.self().cells().n_free() < int64_t(tokens_.size())) {
         throw error(error_code::context_full, "other requests hold the context: evaluate when the engine is idle");
     }
     // Keyless: every image is encoded, known or not.
@@ -20,8 +20,7 @@ prompt_pass::prompt_pass(context & c, int32_t seq, const std::vector<int32_t> & 
 }
 
 prompt_pass::~prompt_pass() {
-    context_.self().wipe(seq_); // NaN that it may have met must not stay
-    context_.self().release(seq_);
+    cells_.distrust(); // NaN that it may have met must not stay
     for (const int32_t slot : slots_) {
         context_.cross().release(slot);
     }
@@ -37,13 +36,13 @@ bool prompt_pass::encode(const image_input & image, vision_probe * probe) {
 }
 
 bool prompt_pass::decode(int32_t n_rows) {
-    const int32_t n                  = std::min(n_rows, int32_t(tokens_.size()) - n_past_);
-    const std::vector<int64_t> cells = context_.self().take(seq_, n_past_, n);
+    const int32_t n_past = cells_.size();
+    const int32_t n      = std::min(n_rows, int32_t(tokens_.size()) - n_past);
+    cells_.grow(n);
     std::vector<batch_row> rows;
-    for (int32_t i = 0; i < n; i++) {
-        rows.push_back({tokens_[size_t(n_past_ + i)], n_past_ + i, seq_, cells[size_t(i)], true, &images_});
+    for (int32_t pos = n_past; pos < n_past + n; pos++) {
+        rows.push_back({tokens_[size_t(pos)], pos, true, &cells_, &images_});
     }
-    n_past_ += n;
     return context_.decode(rows);
 }
 

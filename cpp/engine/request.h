@@ -27,6 +27,7 @@ struct generate_request {
     std::vector<std::string> stop;
     bool ignore_eos = false;            // go on after a stop token; under a grammar, none is chosen
     std::optional<std::string> grammar; // GBNF (grammar.h)
+    bool reuses_rows   = true;          // may begin with rows that another request computed
     int32_t n_lookup   = 0;             // tokens guessed at once at most (prompt-lookup.h)
     int32_t n_logprobs = -1; // of every token: -1 none, else its own and so many of the likeliest (token-logprobs.h)
     int64_t credit     = 0;  // pieces that may be sent before more are granted
@@ -59,6 +60,7 @@ enum class finish_reason { stop, length };
 struct generate_stats {
     int32_t n_prompt         = 0;
     int32_t n_generated      = 0;
+    int32_t n_reused         = 0; // of the prompt's tokens, those that an earlier request computed
     int32_t n_images_encoded = 0;
     int32_t n_guessed        = 0; // tokens, by prompt lookup
     int32_t n_guessed_right  = 0;

@@ -1,6 +1,7 @@
 #include "runner.h"
 
 #include "error.h"
+#include "request-check.h"
 
 #include <algorithm>
 #include <numeric>
@@ -19,9 +20,10 @@ runner::runner(std::shared_ptr<const model> m, std::shared_ptr<const vocab> v, c
                const placement & place, const context_options & options, int32_t n_seq_max, emit_function emit,
                std::function<bool()> is_closing)
     : model_(std::move(m)), vocab_(std::move(v)), emit_(std::move(emit)), is_closing_(std::move(is_closing)),
+      n_seq_max_(n_seq_max),
       context_(model_, backends, place, resolved(options, place), [this] { return should_abort(); }),
-      evaluator_(context_, n_seq_max, [this] { return should_abort(); }), grammars_(vocab_), pins_(context_, emit_),
-      seq_used_(size_t(n_seq_max)) {}
+      prefixes_(context_.self().cells(), {vocab_->image_token_id(), options.mode}),
+      evaluator_(context_, [this] { return should_abort(); }), grammars_(vocab_), pins_(context_, emit_) {}
 
 /** Says for a time whose requests are being computed, also when that ends in an exception. */
 class runner::computing_scope {
@@ -47,57 +49,9 @@ bool runner::should_abort() const {
 
 // --- taking requests in --------------------------------------------------------------------------------------------
 
-std::vector<int32_t> runner::tokenize(const std::vector<prompt_part> & prompt,
-                                      const std::vector<image_input> & images) const {
-    std::vector<int32_t> tokens = vocab_->tokenize(prompt);
-    if (tokens.empty()) {
-        throw error(error_code::invalid_option, "the prompt is empty");
-    }
-    const int64_t n_places = std::count(tokens.begin(), tokens.end(), vocab_->image_token_id());
-    if (n_places != int64_t(images.size())) {
-        throw error(error_code::invalid_option,
-                    format("the prompt has %lld places for images, but %zu images were given", (long long) n_places,
-                           images.size()));
-    }
-    for (const image_input & image : images) {
-        check_image(image, model_->hp.vision);
-    }
-    if (int32_t(images.size()) > context_.options().n_images) {
-        throw error(error_code::context_full,
-                    format("the request has %zu images, but the engine was loaded for %d: raise "
-                           "maxImages",
-                           images.size(), context_.options().n_images));
-    }
-    if (int64_t(tokens.size()) > context_.options().n_ctx) {
-        throw error(error_code::context_full,
-                    format("the prompt has %zu tokens, but the context holds %lld: shorten the "
-                           "prompt or raise contextSize",
-                           tokens.size(), (long long) context_.options().n_ctx));
-    }
-    return tokens;
-}
-
-void runner::check_options(const generate_request & request) const {
-    if (request.max_tokens < 1) {
-        throw error(error_code::invalid_option, format("maxTokens is %d, but must be at least 1", request.max_tokens));
-    }
-    if (std::any_of(request.stop.begin(), request.stop.end(), [](const std::string & s) { return s.empty(); })) {
-        throw error(error_code::invalid_option, "a stop text is empty");
-    }
-    if (request.n_lookup < 0 || request.n_lookup > max_lookup) {
-        throw error(error_code::invalid_option,
-                    format("promptLookup is %d, but must be from 0 to %d", request.n_lookup, max_lookup));
-    }
-    const int64_t most = std::min<int64_t>(max_top_logprobs, vocab_->n_logits());
-    if (request.n_logprobs < -1 || request.n_logprobs > most) {
-        throw error(error_code::invalid_option, format("logprobs is %d, but must be from 0 to %lld, or -1 for none",
-                                                       request.n_logprobs, (long long) most));
-    }
-}
-
 void runner::submit(uint32_t id, generate_request && request, cancel_flag cancelled) {
-    std::vector<int32_t> prompt = tokenize(request.prompt, request.images);
-    check_options(request);
+    std::vector<int32_t> prompt = tokenize(request.prompt, request.images, *vocab_, context_);
+    check_options(request, *vocab_);
     auto s = std::make_unique<sequence>(id, std::move(request), std::move(prompt), *vocab_, std::move(cancelled));
     if (const auto & text = s->request().grammar) {
         s->constrain(grammars_.get(*text), grammars_.trie(), tokens_left(*s));
@@ -148,14 +102,6 @@ void runner::settle_cancelled() {
     pins_.settle_cancelled();
 }
 
-static std::vector<std::string> keys_of(const std::vector<image_input> & images) {
-    std::vector<std::string> keys;
-    for (const image_input & image : images) {
-        keys.push_back(image.key);
-    }
-    return keys;
-}
-
 /** Refuses the request whose turn it is when it would wait for slots of kept images, and others behind it. */
 bool runner::refuse_next() {
     const auto next =
@@ -163,7 +109,7 @@ bool runner::refuse_next() {
     if (next == sequences_.end() || pins_.is_empty()) {
         return false;
     }
-    const auto cause = pins_.refusal(keys_of((*next)->request().images));
+    const auto cause = pins_.refusal((*next)->source().images);
     if (cause) {
         fail(**next, *cause);
     }
@@ -176,30 +122,30 @@ int64_t runner::cells_needed(const sequence & s) const {
 }
 
 bool runner::admit_next() {
-    int64_t n_cells = context_.self().n_cells();
-    sequence * next = nullptr;
+    int64_t n_cells  = context_.self().n_cells();
+    int32_t n_active = 0;
+    sequence * next  = nullptr;
     for (const auto & s : sequences_) {
         if (s->state() == phase::queued) {
             next = next ? next : s.get();
-        } else if (s->seq >= 0) {
+        } else if (s->state() != phase::done) {
+            n_active++;
             n_cells -= cells_needed(*s);
         }
     }
-    const auto free_seq = std::find(seq_used_.begin(), seq_used_.end(), false);
-    if (!next || free_seq == seq_used_.end() || cells_needed(*next) > n_cells) {
+    if (!next || n_active == n_seq_max_ || cells_needed(*next) > n_cells) {
         return false;
     }
-    if (!next->request().images.empty() && pins_.is_waiting_before(next->id())) {
+    if (!next->source().images.empty() && pins_.is_waiting_before(next->id())) {
         return false; // slots are given out first come, first served
     }
     // A slot for every image, or none: half a set would only keep others waiting.
-    std::optional<std::vector<int32_t>> slots = context_.cross().acquire(keys_of(next->request().images));
+    std::optional<std::vector<int32_t>> slots = context_.cross().acquire(next->source().images);
     if (!slots) {
         return false;
     }
     next->slots = std::move(*slots);
-    *free_seq   = true;
-    next->seq   = int32_t(free_seq - seq_used_.begin());
+    next->cells = cell_list(context_.self().cells());
     next->move_to(phase::encoding);
     return true;
 }
@@ -248,7 +194,7 @@ bool runner::keep_or_run_batch() {
 bool runner::keep_next() {
     image_pin * const pin = pins_.next();
     if (!pin || std::any_of(sequences_.begin(), sequences_.end(), [&](const auto & s) {
-            return s->state() == phase::queued && !s->request().images.empty() && s->id() < pin->id;
+            return s->state() == phase::queued && !s->source().images.empty() && s->id() < pin->id;
         })) {
         return false;
     }
@@ -270,7 +216,56 @@ void runner::guess_next() {
     }
 }
 
+/**
+ * Lets a prompt begin with rows that are there already, of an earlier request or a present one. While an earlier one is
+ * computing many that it could use, it waits for them.
+ */
+void runner::reuse_rows(sequence & s) {
+    constexpr int32_t worth_waiting = 32;               // rows; a step more costs about as much
+    const int32_t n_most            = s.n_prompt() - 1; // the last row gives the first logits
+    cell_list found                 = prefixes_.find(s.source(), n_most);
+    int32_t n_coming                = 0;
+    bool is_earlier                 = true;
+    for (const auto & other : sequences_) {
+        if (other.get() == &s) {
+            is_earlier = false;
+            continue;
+        }
+        if (!is_earlier && other->cells.size() == 0) {
+            continue; // it may wait for this one
+        }
+        const int32_t n = std::min(common_rows(other->source(), s.source(), prefixes_.rule()), n_most);
+        if (std::min(n, other->n_past) > found.size()) {
+            found = other->cells.share(std::min(n, other->n_past));
+        }
+        if (other->state() == phase::prefill) {
+            n_coming = std::max(n_coming, n);
+        }
+    }
+    s.is_waiting = n_coming - found.size() >= worth_waiting;
+    if (!s.is_waiting && found.size() > 0) {
+        s.n_past = s.n_reused = found.size();
+        s.cells               = std::move(found);
+    }
+}
+
+/** The next rows of a sequence, with cells for them. */
+void runner::add_rows(sequence & s, int32_t n_rows, std::vector<batch_row> & rows) {
+    prefixes_.make_room(n_rows);
+    s.cells.grow(n_rows);
+    for (int32_t pos = s.n_past; pos < s.n_past + n_rows; pos++) {
+        const int32_t n_sure = int32_t(s.tokens().size());
+        const int32_t token  = pos < n_sure ? s.tokens()[size_t(pos)] : s.guess[size_t(pos - n_sure)];
+        rows.push_back({token, pos, pos + 1 >= n_sure, &s.cells, &s.images});
+    }
+}
+
 bool runner::run_batch() {
+    for (const auto & s : sequences_) {
+        if (s->state() == phase::prefill && s->n_past == 0 && s->request().reuses_rows) {
+            reuse_rows(*s);
+        }
+    }
     guess_next();
     const std::vector<batch_share> shares = plan_batch(sequences_, context_.options().n_batch);
     if (shares.empty()) {
@@ -279,20 +274,13 @@ bool runner::run_batch() {
     std::vector<sequence *> members;
     std::vector<batch_row> rows;
     for (const batch_share & share : shares) {
-        sequence & s                     = *sequences_[share.index];
-        const std::vector<int64_t> cells = context_.self().take(s.seq, s.n_past, share.n_rows);
-        for (int32_t i = 0; i < share.n_rows; i++) {
-            const size_t pos    = size_t(s.n_past + i);
-            const size_t n_sure = s.tokens().size();
-            const int32_t token = pos < n_sure ? s.tokens()[pos] : s.guess[pos - n_sure];
-            rows.push_back({token, int32_t(pos), s.seq, cells[size_t(i)], pos + 1 >= n_sure, &s.images});
-        }
-        members.push_back(&s);
+        members.push_back(sequences_[share.index].get());
+        add_rows(*members.back(), share.n_rows, rows);
     }
     if (!compute(members, rows)) {
         return true;
     }
-    const float * logits = context_.logits().data();
+    const float * logits = context_.logits();
     for (size_t i = 0; i < members.size(); i++) {
         sequence & s            = *members[i];
         const int32_t n_sure    = int32_t(s.tokens().size());
@@ -323,8 +311,8 @@ bool runner::compute(const std::vector<sequence *> & members, const std::vector<
         if (context_.decode(rows)) {
             return true;
         }
-        for (const sequence * s : members) {
-            context_.self().release(s->seq, s->n_past);
+        for (sequence * s : members) {
+            s->cells.truncate(s->n_past);
         }
     } catch (const error & e) {
         for (sequence * s : members) {
@@ -353,7 +341,7 @@ void runner::sample_rows(sequence & s, int32_t n_guessed, const float * logits) 
         return;
     }
     s.lookup.learn(n_guessed, n_right);
-    context_.self().release(s.seq, s.n_past);
+    s.cells.truncate(s.n_past);
 }
 
 void runner::sample(sequence & s, const float * logits) {
@@ -405,6 +393,7 @@ void runner::finish(sequence & s, finish_reason reason) {
     e.stats  = s.stats();
 
     e.logprobs = s.take_logprobs();
+    keep_rows(s);
     release(s);
     s.move_to(phase::done);
     emit_(std::move(e));
@@ -413,6 +402,8 @@ void runner::finish(sequence & s, finish_reason reason) {
 void runner::fail(sequence & s, const error & cause) {
     if (cause.code() == error_code::model_output) {
         forget_values(s);
+    } else if (cause.code() == error_code::cancelled) {
+        keep_rows(s);
     }
     release(s);
     s.move_to(phase::done);
@@ -437,11 +428,18 @@ void runner::fail_all(const error & cause) {
 
 /** What a sequence computed may hold NaN, which no mask keeps from others: it must not stay in the caches. */
 void runner::forget_values(const sequence & s) {
-    context_.self().wipe(s.seq);
+    prefixes_.drop_relatives(s.cells);
+    s.cells.distrust();
     for (const int32_t slot : s.slots) {
         context_.cross().distrust(slot);
         pins_.distrust(slot);
     }
+}
+
+/** Leaves what a sequence computed to the requests that begin alike. */
+void runner::keep_rows(sequence & s) {
+    s.cells.truncate(s.n_past);
+    prefixes_.keep(s.source(), std::move(s.cells));
 }
 
 /** Gives back what a sequence holds in the caches. */
@@ -451,21 +449,23 @@ void runner::release(sequence & s) {
     }
     s.slots.clear();
     s.images.clear();
-    if (s.seq >= 0) {
-        context_.self().release(s.seq);
-        seq_used_[size_t(s.seq)] = false;
-        s.seq                    = -1;
-    }
+    s.cells.truncate(0);
+}
+
+void runner::clear_caches() {
+    prefixes_.clear();
+    context_.cross().clear_unused();
 }
 
 // --- whole prompts --------------------------------------------------------------------------------------------------
 
 void runner::run_whole(const evaluate_request & request, const cancel_flag & cancelled,
                        const std::function<void(const pass_request &)> & run) {
-    const std::vector<int32_t> tokens = tokenize(request.prompt, request.images);
+    const std::vector<int32_t> tokens = tokenize(request.prompt, request.images, *vocab_, context_);
     if (const auto cause = pins_.refusal(std::vector<std::string>(request.images.size()))) {
         throw *cause;
     }
+    prefixes_.make_room(int64_t(tokens.size()));
     const computing_scope scope(computing_, {cancelled.get()});
     run({tokens, request.images, vocab_->image_token_id(), request.chunk});
 }

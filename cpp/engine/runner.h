@@ -7,6 +7,7 @@
 #include "event.h"
 #include "grammar-cache.h"
 #include "image-pins.h"
+#include "prefix-cache.h"
 #include "scheduler.h"
 #include "sequence.h"
 
@@ -45,6 +46,9 @@ class runner {
     /** Beginning, writing and ending what is collected. */
     evaluator & get_evaluator() { return evaluator_; }
 
+    /** Forgets the images and the beginnings that no request uses. */
+    void clear_caches();
+
     /** Does one piece of work. Returns false when there is nothing to do. */
     bool step();
 
@@ -54,9 +58,6 @@ class runner {
   private:
     class computing_scope;
 
-    std::vector<int32_t> tokenize(const std::vector<prompt_part> & prompt,
-                                  const std::vector<image_input> & images) const;
-    void check_options(const generate_request & request) const;
     int64_t tokens_left(const sequence & s) const;
     int64_t cells_needed(const sequence & s) const;
 
@@ -64,9 +65,11 @@ class runner {
     bool refuse_next();
     bool admit_next();
     bool encode_next();
+    void reuse_rows(sequence & s);
     void guess_next();
     bool keep_or_run_batch();
     bool keep_next();
+    void add_rows(sequence & s, int32_t n_rows, std::vector<batch_row> & rows);
     bool run_batch();
 
     void encode(sequence & s);
@@ -76,6 +79,7 @@ class runner {
     void finish(sequence & s, finish_reason reason);
     void fail(sequence & s, const error & cause);
     void forget_values(const sequence & s);
+    void keep_rows(sequence & s);
     void release(sequence & s);
     bool should_abort() const;
     void run_whole(const evaluate_request & request, const cancel_flag & cancelled,
@@ -85,12 +89,13 @@ class runner {
     std::shared_ptr<const vocab> vocab_;
     emit_function emit_;
     std::function<bool()> is_closing_;
+    int32_t n_seq_max_; // computed at a time
     context context_;
+    prefix_cache prefixes_;
     evaluator evaluator_;
     grammar_cache grammars_;
     image_pins pins_;
     bool kept_last_ = false;                           // the last piece of work was for a kept image
-    std::vector<bool> seq_used_;                       // [n_seq_max]
     std::vector<std::unique_ptr<sequence>> sequences_; // in the order of arrival
     std::vector<const std::atomic<bool> *> computing_; // cancel flags of the requests in the running graph
 };

@@ -1,7 +1,9 @@
 #pragma once
-// Chooses the next token from logits: libllama's sampler chain on a candidate array of our own.
+// Chooses the next token from logits. Few candidates are picked from the vocabulary first; what filters and draws among
+// them is libllama's.
 
 #include "token-constraint.h"
+#include "token-penalties.h"
 #include "vocab.h"
 
 #include <cstdint>
@@ -56,21 +58,27 @@ class sampler {
     const std::vector<int32_t> & forbidden() const { return forbidden_; }
 
   private:
-    struct chain_deleter {
+    struct sampler_deleter {
         void operator()(llama_sampler * s) const { llama_sampler_free(s); }
     };
-    using chain = std::unique_ptr<llama_sampler, chain_deleter>;
 
-    llama_token_data_array candidates(const float * logits);
-    void filter(llama_token_data_array & array);
-    int32_t draw(llama_token_data_array & array);
-    int32_t draw_allowed(const float * logits, llama_token_data_array & array, token_constraint & constraint);
+    void adjust(const float * logits);
+    int32_t choose();
+    int32_t choose_allowed(token_constraint & constraint);
+    void pick_candidates();
+    void pick_likeliest(int64_t k);
+    void pick_nucleus();
+    void pick_all();
+    template <typename F> void keep(F && is_kept);
+    int32_t draw();
 
     int64_t n_vocab_;
-    std::vector<logit_bias> biases_;
+    sampling_params params_;
     std::vector<int32_t> forbidden_;
-    chain penalties_, filters_, draw_;
-    std::vector<llama_token_data> candidates_;
+    token_penalties penalties_;
+    std::unique_ptr<llama_sampler, sampler_deleter> dist_;
+    std::vector<float> logits_;                // [n_vocab], with biases and penalties; -infinity: not to be chosen
+    std::vector<llama_token_data> candidates_; // what the filters left
 };
 
 } // namespace bllossom

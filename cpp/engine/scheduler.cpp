@@ -10,7 +10,7 @@ std::vector<batch_share> plan_batch(const std::vector<std::unique_ptr<sequence>>
     for (const phase wanted : {phase::decoding, phase::prefill}) {
         for (size_t i = 0; i < sequences.size() && n_left > 0; i++) {
             const sequence & s = *sequences[i];
-            if (s.state() == wanted) {
+            if (s.state() == wanted && !s.is_waiting) {
                 const int32_t n_open = int32_t(s.tokens().size() + s.guess.size()) - s.n_past;
                 const int32_t n_rows = std::min(n_left, n_open);
                 shares.push_back({i, n_rows});

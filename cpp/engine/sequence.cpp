@@ -4,15 +4,24 @@
 
 namespace bllossom {
 
+static std::vector<std::string> keys_of(const std::vector<image_input> & images) {
+    std::vector<std::string> keys;
+    for (const image_input & image : images) {
+        keys.push_back(image.key);
+    }
+    return keys;
+}
+
 sequence::sequence(uint32_t id, generate_request && request, std::vector<int32_t> && prompt, const vocab & v,
                    cancel_flag cancelled)
-    : lookup(request.n_lookup), id_(id), request_(std::move(request)), tokens_(std::move(prompt)),
-      n_prompt_(int32_t(tokens_.size())), cancelled_(std::move(cancelled)), n_vocab_(v.n_logits()),
+    : lookup(request.n_lookup), id_(id),
+      request_(std::move(request)), source_{std::move(prompt), keys_of(request_.images)},
+      n_prompt_(int32_t(tokens().size())), cancelled_(std::move(cancelled)), n_vocab_(v.n_logits()),
       sampler_(v, request_.sampling), credit_(request_.credit), stop_text_(request_.stop) {
     if (request_.n_logprobs >= 0) {
         logprobs_.emplace();
     }
-    for (const int32_t token : tokens_) {
+    for (const int32_t token : tokens()) {
         sampler_.accept(token);
     }
 }
@@ -70,7 +79,7 @@ std::string sequence::append(int32_t token, const std::string & text) {
     if (n_generated() == 0) {
         first_token_ = last_token_;
     }
-    tokens_.push_back(token);
+    source_.tokens.push_back(token);
     return stop_text_.push(utf8_hold_.push(text));
 }
 
@@ -111,6 +120,7 @@ generate_stats sequence::stats() const {
     generate_stats s;
     s.n_prompt         = n_prompt_;
     s.n_generated      = n_generated();
+    s.n_reused         = n_reused;
     s.n_images_encoded = n_images_encoded;
     s.n_guessed        = n_guessed;
     s.n_guessed_right  = n_guessed_right;

@@ -2,6 +2,7 @@
 // One generation in flight: its state, its tokens, its text. Knows no graphs.
 
 #include "cross-mask.h"
+#include "prefix-cache.h"
 #include "prompt-lookup.h"
 #include "request.h"
 #include "stop-text.h"
@@ -30,10 +31,11 @@ class sequence {
 
     uint32_t id() const { return id_; }
     const generate_request & request() const { return request_; }
-    const std::vector<int32_t> & tokens() const { return tokens_; } // the prompt, then what was generated
+    const row_source & source() const { return source_; }
+    const std::vector<int32_t> & tokens() const { return source_.tokens; } // the prompt, then what was generated
     int32_t n_prompt() const { return n_prompt_; }
-    int32_t n_generated() const { return int32_t(tokens_.size()) - n_prompt_; }
-    std::vector<int32_t> generated() const { return {tokens_.begin() + n_prompt_, tokens_.end()}; }
+    int32_t n_generated() const { return int32_t(tokens().size()) - n_prompt_; }
+    std::vector<int32_t> generated() const { return {tokens().begin() + n_prompt_, tokens().end()}; }
     const std::atomic<bool> & cancelled() const { return *cancelled_; }
     phase state() const { return state_; }
 
@@ -73,8 +75,10 @@ class sequence {
     std::optional<token_logprobs> take_logprobs() { return std::move(logprobs_); }
 
     // Places in the caches, managed by the runner.
-    int32_t seq    = -1;        // number in the self cache; -1 before admission
-    int32_t n_past = 0;         // tokens whose keys and values are in the self cache
+    cell_list cells;            // in the self cache
+    int32_t n_past   = 0;       // tokens whose keys and values are in the self cache
+    int32_t n_reused = 0;       // of them, those that another request computed
+    bool is_waiting  = false;   // for rows that another request is computing
     std::vector<int32_t> slots; // of the images in the cross cache, in order
     std::vector<cross_image> images;
 
@@ -88,7 +92,7 @@ class sequence {
   private:
     const uint32_t id_;
     generate_request request_;
-    std::vector<int32_t> tokens_;
+    row_source source_;
     int32_t n_prompt_;
     cancel_flag cancelled_;
     int64_t n_vocab_;

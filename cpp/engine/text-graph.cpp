@@ -15,23 +15,26 @@
 
 namespace bllossom {
 
-text_shape shape_of(const std::vector<batch_row> & rows, const self_cache & self, const cross_cache & cross) {
+bool text_shape::operator==(const text_shape & other) const {
+    return n_rows == other.n_rows && n_outputs == other.n_outputs && self == other.self && cross == other.cross;
+}
+
+text_shape shape_of(const std::vector<batch_row> & rows, const cross_cache & cross) {
     text_shape shape;
     shape.n_rows = int32_t(rows.size());
     shape.n_outputs =
         int32_t(std::count_if(rows.begin(), rows.end(), [](const batch_row & row) { return row.output; }));
-    shape.n_kv = self.n_kv();
 
-    int64_t first = INT64_MAX, end = 0;
+    const cell_list * last = nullptr; // rows of a sequence come one after the other
     for (const batch_row & row : rows) {
-        for (const cross_image & image : *row.images) {
-            first = std::min(first, image.first_cell);
-            end   = std::max(end, image.first_cell + cross.slot_cells());
+        if (row.cells == last) {
+            continue;
         }
-    }
-    if (end > 0) {
-        shape.first_cross_cell = first;
-        shape.n_cross_cells    = end - first;
+        last       = row.cells;
+        shape.self = cover(shape.self, row.cells->range());
+        for (const cross_image & image : *row.images) {
+            shape.cross = cover(shape.cross, {image.first_cell, cross.slot_cells()});
+        }
     }
     return shape;
 }
@@ -42,12 +45,12 @@ template <typename T> static void set_tensor(ggml_tensor * tensor, const std::ve
 
 static void set_cross(const text_inputs & inputs, const std::vector<batch_row> & rows, const text_shape & shape,
                       row_mode mode) {
-    std::vector<uint16_t> mask(rows.size() * size_t(shape.n_cross_cells));
+    std::vector<uint16_t> mask(rows.size() * size_t(shape.cross.n));
     std::vector<float> attends, mlp;
     for (size_t i = 0; i < rows.size(); i++) {
         const batch_row & row = rows[i];
-        fill_cross_mask_row(mask.data() + i * size_t(shape.n_cross_cells), shape.first_cross_cell, shape.n_cross_cells,
-                            row.pos, *row.images, mode);
+        fill_cross_mask_row(mask.data() + i * size_t(shape.cross.n), shape.cross.first, shape.cross.n, row.pos,
+                            *row.images, mode);
         const cross_row flags = resolve_cross_row(row.pos, *row.images, mode);
         attends.push_back(flags.attends ? 1.0f : 0.0f);
         mlp.push_back(flags.mlp ? 1.0f : 0.0f);
@@ -57,20 +60,19 @@ static void set_cross(const text_inputs & inputs, const std::vector<batch_row> &
     set_tensor(inputs.mlp, mlp);
 }
 
-void text_inputs::set(const std::vector<batch_row> & rows, const text_shape & shape, const self_cache & self,
-                      row_mode mode) const {
+void text_inputs::set(const std::vector<batch_row> & rows, const text_shape & shape, row_mode mode) const {
     std::vector<int32_t> ids, pos, out;
     std::vector<int64_t> targets;
-    std::vector<uint16_t> mask(rows.size() * size_t(shape.n_kv));
+    std::vector<uint16_t> mask(rows.size() * size_t(shape.self.n));
     for (size_t i = 0; i < rows.size(); i++) {
         const batch_row & row = rows[i];
         ids.push_back(row.token);
         pos.push_back(row.pos);
-        targets.push_back(row.cell);
+        targets.push_back((*row.cells)[row.pos]);
         if (row.output) {
             out.push_back(int32_t(i));
         }
-        self.fill_mask_row(mask.data() + i * size_t(shape.n_kv), shape.n_kv, row.seq, row.pos);
+        row.cells->fill_mask_row(mask.data() + i * size_t(shape.self.n), shape.self, row.pos);
     }
     set_tensor(tokens, ids);
     set_tensor(positions, pos);
@@ -94,12 +96,12 @@ static text_inputs build_inputs(ggml_context * ctx0, const text_shape & shape) {
     inputs.tokens    = input(GGML_TYPE_I32, shape.n_rows, 1);
     inputs.positions = input(GGML_TYPE_I32, shape.n_rows, 1);
     inputs.cells     = input(GGML_TYPE_I64, shape.n_rows, 1);
-    inputs.self_mask = input(GGML_TYPE_F16, shape.n_kv, shape.n_rows);
+    inputs.self_mask = input(GGML_TYPE_F16, shape.self.n, shape.n_rows);
     if (shape.n_outputs > 0) {
         inputs.output_ids = input(GGML_TYPE_I32, shape.n_outputs, 1);
     }
-    if (shape.n_cross_cells > 0) {
-        inputs.cross_mask = input(GGML_TYPE_F16, shape.n_cross_cells, shape.n_rows);
+    if (shape.cross.n > 0) {
+        inputs.cross_mask = input(GGML_TYPE_F16, shape.cross.n, shape.n_rows);
         inputs.attends    = input(GGML_TYPE_F32, 1, shape.n_rows);
         inputs.mlp        = input(GGML_TYPE_F32, 1, shape.n_rows);
     }
@@ -107,11 +109,10 @@ static text_inputs build_inputs(ggml_context * ctx0, const text_shape & shape) {
 }
 
 /** A range of cells, split into heads. cells: [n_embd_kv, n_cells] -> view [n_embd_head, n, n_head_kv] */
-static ggml_tensor * cell_heads(ggml_context * ctx0, const text_hparams & hp, ggml_tensor * cells, int64_t first,
-                                int64_t n) {
+static ggml_tensor * cell_heads(ggml_context * ctx0, const text_hparams & hp, ggml_tensor * cells, cell_range range) {
     const size_t head_bytes = ggml_row_size(cells->type, hp.n_embd_head());
-    return ggml_view_3d(ctx0, cells, hp.n_embd_head(), n, hp.n_head_kv, cells->nb[1], head_bytes,
-                        size_t(first) * cells->nb[1]);
+    return ggml_view_3d(ctx0, cells, hp.n_embd_head(), range.n, hp.n_head_kv, cells->nb[1], head_bytes,
+                        size_t(range.first) * cells->nb[1]);
 }
 
 // MllamaTextMLP: down(silu(gate(x)) * up(x))
@@ -142,8 +143,8 @@ static ggml_tensor * build_self_attention(ggml_context * ctx0, ggml_cgraph * gf,
     ggml_build_forward_expand(gf, ggml_set_rows(ctx0, cache.k(il), k, inputs.cells));
     ggml_build_forward_expand(gf, ggml_set_rows(ctx0, cache.v(il), v, inputs.cells));
 
-    cur = build_attention(ctx0, ggml_permute(ctx0, q, 0, 2, 1, 3), cell_heads(ctx0, hp, cache.k(il), 0, shape.n_kv),
-                          cell_heads(ctx0, hp, cache.v(il), 0, shape.n_kv), inputs.self_mask);
+    cur = build_attention(ctx0, ggml_permute(ctx0, q, 0, 2, 1, 3), cell_heads(ctx0, hp, cache.k(il), shape.self),
+                          cell_heads(ctx0, hp, cache.v(il), shape.self), inputs.self_mask);
     return build_linear(ctx0, layer.wo, cur);
 }
 
@@ -158,10 +159,8 @@ static ggml_tensor * build_cross_attention(ggml_context * ctx0, const model & m,
     q               = ggml_reshape_3d(ctx0, q, hp.n_embd_head(), hp.n_head, shape.n_rows);
     q               = build_rms_norm(ctx0, q, layer.q_norm, hp.rms_eps);
 
-    cur = build_attention(ctx0, ggml_permute(ctx0, q, 0, 2, 1, 3),
-                          cell_heads(ctx0, hp, cache.k(il), shape.first_cross_cell, shape.n_cross_cells),
-                          cell_heads(ctx0, hp, cache.v(il), shape.first_cross_cell, shape.n_cross_cells),
-                          inputs.cross_mask);
+    cur = build_attention(ctx0, ggml_permute(ctx0, q, 0, 2, 1, 3), cell_heads(ctx0, hp, cache.k(il), shape.cross),
+                          cell_heads(ctx0, hp, cache.v(il), shape.cross), inputs.cross_mask);
     return build_linear(ctx0, layer.wo, cur);
 }
 
@@ -209,7 +208,7 @@ ggml_tensor * build_text(ggml_context * ctx0, ggml_cgraph * gf, const model & m,
     for (int32_t il = 0; il < hp.n_layer; il++) {
         if (!hp.is_cross[size_t(il)]) {
             cur = build_self_layer(ctx0, gf, m, self, shape, inputs, il, cur);
-        } else if (shape.n_cross_cells > 0) {
+        } else if (shape.cross.n > 0) {
             cur = build_cross_layer(ctx0, m, cross, shape, inputs, il, cur);
         }
     }

@@ -17,40 +17,38 @@ namespace bllossom {
 struct batch_row {
     int32_t token = 0;
     int32_t pos   = 0;
-    int32_t seq   = 0;
-    int64_t cell  = 0;     // where its keys and values go in the self cache
     bool output   = false; // logits are wanted
 
-    const std::vector<cross_image> * images = nullptr; // of its sequence; never null
+    // Of its sequence; never null. Its keys and values go into the cell of its position.
+    const cell_list * cells                 = nullptr;
+    const std::vector<cross_image> * images = nullptr;
 };
 
 /** What the shape of the graph depends on. */
 struct text_shape {
     int32_t n_rows    = 0;
     int32_t n_outputs = 0;
-    int64_t n_kv      = 0; // self cells attended to
+    cell_range self;  // cells of the self cache attended to
+    cell_range cross; // of the cross cache; none: no row has an image, the cross layers are left out
 
-    // Cells of the cross cache attended to; n_cross_cells == 0: no row has an image, the cross layers are left out.
-    int64_t first_cross_cell = 0;
-    int64_t n_cross_cells    = 0;
+    bool operator==(const text_shape & other) const;
 };
 
-text_shape shape_of(const std::vector<batch_row> & rows, const self_cache & self, const cross_cache & cross);
+text_shape shape_of(const std::vector<batch_row> & rows, const cross_cache & cross);
 
 struct text_inputs {
     ggml_tensor * tokens     = nullptr; // I32 [n_rows]
     ggml_tensor * positions  = nullptr; // I32 [n_rows]
     ggml_tensor * cells      = nullptr; // I64 [n_rows]          self cells to write
-    ggml_tensor * self_mask  = nullptr; // F16 [n_kv, n_rows]
+    ggml_tensor * self_mask  = nullptr; // F16 [self.n, n_rows]
     ggml_tensor * output_ids = nullptr; // I32 [n_outputs]
 
     // with cross layers only
-    ggml_tensor * cross_mask = nullptr; // F16 [n_cross_cells, n_rows]
+    ggml_tensor * cross_mask = nullptr; // F16 [cross.n, n_rows]
     ggml_tensor * attends    = nullptr; // F32 [1, n_rows]       0/1, scales the cross attention output
     ggml_tensor * mlp        = nullptr; // F32 [1, n_rows]       0/1, scales the cross MLP output
 
-    void set(const std::vector<batch_row> & rows, const text_shape & shape, const self_cache & self,
-             row_mode mode) const;
+    void set(const std::vector<batch_row> & rows, const text_shape & shape, row_mode mode) const;
 };
 
 /** Appends the decoder to gf. -> logits, F32 [n_vocab, n_outputs] */

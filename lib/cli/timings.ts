@@ -13,9 +13,12 @@ export function printTimings(result: GenerationResult, loadTime?: number): void 
   const rows: [string, string][] = [
     [message('imageTime'), seconds(result.imageEncodeTime)],
     [message('firstToken'), seconds(result.timeToFirstToken)],
-    [message('promptSpeed'), speed(result.promptTokensPerSecond, result.inputTokens)],
+    [message('promptSpeed'), speed(result.promptTokensPerSecond, result.inputTokens - result.cachedTokens)],
     [message('decodeSpeed'), speed(result.decodeTokensPerSecond, result.outputTokens)],
   ];
+  if (result.cachedTokens > 0) {
+    rows.splice(3, 0, [message('cachedTokens'), `${result.cachedTokens} ${message('tokens')}`]);
+  }
   if (loadTime !== undefined) rows.unshift([message('loadTime'), seconds(loadTime)]);
   for (const line of table(rows, 14)) process.stderr.write(`${line}\n`);
 }

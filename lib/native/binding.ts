@@ -241,6 +241,8 @@ export interface NativeRequest {
   grammar: string | null;
   /** Log-probabilities of every token: -1 none, else its own and those of so many of the likeliest (at most 20). */
   logprobs: number;
+  /** Whether the prompt may begin with rows that other requests computed. */
+  reusePrompt: boolean;
   /** Tokens guessed at once at most, from what the text already says: 0 none, at most 32. */
   promptLookup: number;
   /** Pieces that may be sent before `grant` is called; the request parks when they are used up. */
@@ -249,6 +251,8 @@ export interface NativeRequest {
 
 export interface NativeStats {
   promptTokens: number;
+  /** Of the prompt, those whose keys and values were there already. */
+  cachedTokens: number;
   generatedTokens: number;
   /** Images of the request that had to be encoded (the others were cached). */
   imagesEncoded: number;

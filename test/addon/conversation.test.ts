@@ -41,6 +41,21 @@ describe('a conversation on the engine', () => {
     expect([imageSizes.length, droppedTurns]).toEqual([1, 0]);
   });
 
+  it('computes no turn a second time', async () => {
+    const roomy = await loadedManager((config) => Object.assign(config.hardware, { contextSize: 2048 }));
+    const conversation = new ConversationManager(new TextGenerator(roomy));
+    const first = await conversation.generateResponse([image(), said('many words '.repeat(100))], GREEDY);
+    expect(first.inputTokens).toBeGreaterThan(1000);
+    expect(first.cachedTokens).toBe(0);
+    const second = await conversation.generateResponse('and?', GREEDY);
+    // The answer is text in between, and may come back as other tokens.
+    expect(second.cachedTokens).toBeGreaterThanOrEqual(first.inputTokens);
+    await roomy.clearMemory();
+    const third = await conversation.generateResponse('and?', GREEDY);
+    expect(third.cachedTokens).toBe(0);
+    await roomy.unloadModel();
+  });
+
   it('keeps within the context for as long as it goes on', async () => {
     const conversation = new ConversationManager(text, { maxHistory: 100 });
     conversation.setSystemMessage('be brief');

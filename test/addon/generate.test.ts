@@ -302,7 +302,7 @@ describe('back-pressure', () => {
     const parked = engine.generate(
       {
         ...{ prompt: [{ text: 'hello' }], images: [], maxTokens: 100, stop: [], ignoreEos: true, credit: 8 },
-        ...{ sampling: GREEDY, grammar: null, logprobs: -1, promptLookup: 0 },
+        ...{ sampling: GREEDY, grammar: null, logprobs: -1, reusePrompt: true, promptLookup: 0 },
       },
       { onPiece: () => pieces++ },
     );

@@ -18,7 +18,7 @@ async function generate({ sampling, ...change }: Change = {}): Promise<EngineDon
   const pieces: string[] = [];
   const request: NativeRequest = {
     ...{ prompt: [{ text: 'hello' }], images: [], maxTokens: 40, stop: [], ignoreEos: false, credit: 1e6 },
-    ...{ grammar: null, logprobs: -1, promptLookup: 0, ...change },
+    ...{ grammar: null, logprobs: -1, reusePrompt: true, promptLookup: 0, ...change },
     sampling: { ...GREEDY, ...sampling },
   };
   const done = await engine.generate(request, { onPiece: (text) => pieces.push(text) }).done;

@@ -63,7 +63,16 @@ describe('options of the model', () => {
         const places = (count: number) => Array.from({ length: count }, () => ({ special: info.imageToken }));
         const request = (count: number) => ({
           ...{ prompt: places(count), images: Array.from({ length: count }, () => image), maxTokens: 1 },
-          ...{ sampling: GREEDY, stop: [], ignoreEos: true, grammar: null, logprobs: -1, promptLookup: 0, credit: 1 },
+          ...{
+            sampling: GREEDY,
+            stop: [],
+            ignoreEos: true,
+            grammar: null,
+            logprobs: -1,
+            reusePrompt: true,
+            promptLookup: 0,
+            credit: 1,
+          },
         });
         await expect(engine.generate(request(2)).done).rejects.toBeInstanceOf(ContextFullError);
         expect((await engine.generate(request(1)).done).tokens).toHaveLength(1);

@@ -31,6 +31,7 @@ const RESULT = {
   fullResponse: any.text,
   generationTime: any.number,
   inputTokens: any.number,
+  cachedTokens: any.number,
   outputTokens: any.number,
   tokensPerSecond: any.number,
   timeToFirstToken: any.number,
@@ -137,6 +138,7 @@ describe('text', () => {
         stop: ['zzz'],
         logitBias: { 5: 1 },
         logprobs: 1,
+        reusePrompt: true,
         promptLookup: 1,
       },
     };

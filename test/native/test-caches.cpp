@@ -1,6 +1,5 @@
-// The two caches: who owns which cells and slots, what masks show, what stays behind.
+// The two caches: what they hold, who owns which slots, what stays behind.
 
-#include "attention-mask.h"
 #include "check.h"
 #include "cross-cache.h"
 #include "error.h"
@@ -30,83 +29,15 @@ hparams tiny_hparams() {
     return hp;
 }
 
-self_cache make_self(int64_t n_cells) {
-    self_cache cache(tiny_hparams().text, cache_type::f16, n_cells);
-    cache.allocate(layer_buffer_types(3, ggml_backend_cpu_buffer_type()));
-    return cache;
-}
-
 cross_cache make_cross(int32_t n_slots) {
     cross_cache cache(tiny_hparams(), cache_type::f16, n_slots);
     cache.allocate(layer_buffer_types(3, ggml_backend_cpu_buffer_type()));
     return cache;
 }
 
-using cells = std::vector<int64_t>;
 using slots = std::vector<int32_t>;
 
 // --- self cache ----------------------------------------------------------------------------------------------------
-
-/** The positions that a mask row shows, by cell. */
-cells shown(const self_cache & cache, int32_t seq, int32_t pos) {
-    std::vector<uint16_t> mask(size_t(cache.n_kv()), 0x1234);
-    cache.fill_mask_row(mask.data(), cache.n_kv(), seq, pos);
-    cells result;
-    for (size_t i = 0; i < mask.size(); i++) {
-        CHECK(mask[i] == mask_attend || mask[i] == mask_hide);
-        if (mask[i] == mask_attend) {
-            result.push_back(int64_t(i));
-        }
-    }
-    return result;
-}
-
-void cells_are_taken_lowest_first_and_given_back() {
-    self_cache cache = make_self(300);
-    CHECK(cache.n_cells() == 512 && cache.n_free() == 512 && cache.n_kv() == 256);
-    CHECK(cache.k(0) && !cache.k(1) && cache.v(2) && !cache.v(1));
-
-    CHECK((cache.take(0, 0, 3) == cells{0, 1, 2}));
-    CHECK((cache.take(1, 0, 2) == cells{3, 4}));
-    CHECK((cache.take(0, 3, 1) == cells{5}));
-    CHECK(cache.n_free() == 506);
-    CHECK((shown(cache, 0, 3) == cells{0, 1, 2, 5}));
-    CHECK((shown(cache, 0, 1) == cells{0, 1})); // causal
-    CHECK((shown(cache, 1, 9) == cells{3, 4}));
-    CHECK(shown(cache, 2, 9).empty());
-
-    cache.release(0, 2); // from a position on
-    CHECK(cache.n_free() == 508 && (shown(cache, 0, 9) == cells{0, 1}));
-    CHECK((cache.take(2, 0, 2) == cells{2, 5}));
-    cache.release(1);
-    CHECK((shown(cache, 2, 9) == cells{2, 5}) && (shown(cache, 0, 9) == cells{0, 1}));
-}
-
-void attended_cells_follow_the_highest_used_one() {
-    self_cache cache = make_self(1024);
-    cache.take(0, 0, 256);
-    CHECK(cache.n_kv() == 256);
-    cache.take(1, 0, 1);
-    CHECK(cache.n_kv() == 512);
-    cache.take(2, 0, 767);
-    CHECK(cache.n_free() == 0 && cache.n_kv() == 1024);
-    cache.release(0);
-    CHECK(cache.n_kv() == 1024); // a hole does not shorten it
-    cache.release(2);
-    CHECK(cache.n_kv() == 512);
-    cache.release(1);
-    CHECK(cache.n_kv() == 256 && cache.n_free() == 1024);
-}
-
-void the_number_of_no_sequence_owns_nothing() {
-    self_cache cache = make_self(256);
-    cache.take(0, 0, 4);
-    cache.release(-1);
-    CHECK(cache.n_free() == 252);
-    cache.release(-1, 0);
-    cache.release(7);
-    CHECK(cache.n_free() == 252 && (shown(cache, 0, 9) == cells{0, 1, 2, 3}));
-}
 
 std::vector<uint8_t> bytes_of(const ggml_tensor * tensor) {
     std::vector<uint8_t> bytes(ggml_nbytes(tensor));
@@ -114,15 +45,25 @@ std::vector<uint8_t> bytes_of(const ggml_tensor * tensor) {
     return bytes;
 }
 
-void wiping_touches_one_sequence_only() {
-    self_cache cache = make_self(256);
-    cache.take(0, 0, 2);
-    cache.take(1, 0, 3);
-    cache.take(0, 2, 1);
+void only_self_layers_have_cells() {
+    self_cache cache(tiny_hparams().text, cache_type::f16, 300);
+    cache.allocate(layer_buffer_types(3, ggml_backend_cpu_buffer_type()));
+    CHECK(cache.n_cells() == 512 && cache.cells().n_free() == 512);
+    CHECK(cache.k(0) && !cache.k(1) && cache.v(2) && !cache.v(1));
+}
+
+void distrusted_cells_are_zeroed_and_no_others() {
+    self_cache cache(tiny_hparams().text, cache_type::f16, 256);
+    cache.allocate(layer_buffer_types(3, ggml_backend_cpu_buffer_type()));
+    cell_list bad(cache.cells()), good(cache.cells());
+    bad.grow(2);
+    good.grow(3);
+    bad.grow(1);
     ggml_tensor * k = cache.k(2);
     ggml_backend_tensor_memset(k, 0xFF, 0, ggml_nbytes(k)); // NaN
-    cache.wipe(0);
-    cache.wipe(-1);
+    bad.distrust();
+    bad.truncate(0);
+    good.truncate(0);
     const auto bytes  = bytes_of(k);
     const size_t row  = k->nb[1];
     const auto filled = [&](size_t cell) {
@@ -134,7 +75,8 @@ void wiping_touches_one_sequence_only() {
 void impossible_sizes_are_refused() {
     for (const int64_t n_cells : {int64_t(1) << 31, int64_t(1) << 40}) {
         try {
-            make_self(n_cells);
+            self_cache(tiny_hparams().text, cache_type::f16, n_cells)
+                .allocate(layer_buffer_types(3, ggml_backend_cpu_buffer_type()));
             CHECK(false);
         } catch (const error & e) {
             CHECK(e.code() == error_code::out_of_memory &&
@@ -271,10 +213,8 @@ void what_was_not_written_or_not_trusted_is_forgotten_and_zeroed() {
 } // namespace
 
 int main() {
-    cells_are_taken_lowest_first_and_given_back();
-    attended_cells_follow_the_highest_used_one();
-    the_number_of_no_sequence_owns_nothing();
-    wiping_touches_one_sequence_only();
+    only_self_layers_have_cells();
+    distrusted_cells_are_zeroed_and_no_others();
     impossible_sizes_are_refused();
     images_are_found_again();
     the_longest_unused_image_makes_room();

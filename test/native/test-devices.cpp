@@ -95,11 +95,11 @@ std::vector<float> logits_of(context & c) {
         tokens.push_back(30 + i);
     }
     std::vector<float> all;
-    prompt_pass pass(c, 0, tokens, image_ranges(tokens, id_image));
+    prompt_pass pass(c, tokens, image_ranges(tokens, id_image));
     CHECK(pass.encode(make_image()));
     while (!pass.is_done()) {
         CHECK(pass.decode(all.empty() ? 50 : 1));
-        all.insert(all.end(), c.logits().begin(), c.logits().end());
+        all.insert(all.end(), c.logits(), c.logits() + c.n_logits());
     }
     return all;
 }

@@ -34,6 +34,7 @@ function generate(images, onPiece) {
     ignoreEos: true,
     grammar: null,
     logprobs: -1,
+    reusePrompt: true,
     promptLookup: 0,
     credit: 1e6,
   };

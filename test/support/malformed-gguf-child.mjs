@@ -46,6 +46,7 @@ async function run(path) {
       ignoreEos: true,
       grammar: null,
       logprobs: -1,
+      reusePrompt: true,
       promptLookup: 0,
       credit: 4,
     };

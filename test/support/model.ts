@@ -99,7 +99,7 @@ export function endless({
       control.onPiece(text);
     };
     request = engine.generate(
-      { ...native, grammar: null, logprobs: -1, promptLookup: 0 },
+      { ...native, grammar: null, logprobs: -1, reusePrompt: true, promptLookup: 0 },
       { signal: control.signal, onPiece },
     );
     return request.done;

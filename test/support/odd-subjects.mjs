@@ -21,7 +21,14 @@ import { weightsSubjects } from './odd-subjects/weights.mjs';
  */
 export function subjects({ api, files, manager, loadedManager }) {
   const { Config, TextGenerator, VisionGenerator } = api;
-  const one = () => ({ maxTokens: 1, temperature: 0, logitBias: { 5: 1 }, logprobs: 1, promptLookup: 2 });
+  const one = () => ({
+    maxTokens: 1,
+    temperature: 0,
+    logitBias: { 5: 1 },
+    logprobs: 1,
+    reusePrompt: true,
+    promptLookup: 2,
+  });
   const world = {
     ...{ api, files, manager, loadedManager, one },
     text: new TextGenerator(manager),

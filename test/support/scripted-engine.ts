@@ -15,6 +15,7 @@ import { Engine } from '../../lib/native/engine.js';
 
 const STATS: NativeStats = {
   promptTokens: 3,
+  cachedTokens: 1,
   generatedTokens: 0,
   imagesEncoded: 0,
   tokensGuessed: 0,

@@ -175,7 +175,16 @@ export type Fields = All<
     Equal<BatchFailure, { success: false; index: number; error: Error }>,
     Equal<
       keyof GenerationResult,
-      | ('success' | 'response' | 'parsed' | 'fullResponse' | 'generationTime' | 'inputTokens' | 'outputTokens')
+      | (
+          | 'success'
+          | 'response'
+          | 'parsed'
+          | 'fullResponse'
+          | 'generationTime'
+          | 'inputTokens'
+          | 'cachedTokens'
+          | 'outputTokens'
+        )
       | ('tokensPerSecond' | 'timeToFirstToken' | 'promptTokensPerSecond' | 'decodeTokensPerSecond')
       | ('imageEncodeTime' | 'imageSizes' | 'finishReason' | 'seed' | 'parameters' | 'logprobs')
     >,

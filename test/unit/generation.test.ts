@@ -9,7 +9,16 @@ import { type ScriptedNative, scriptedEngine } from '../support/scripted-engine.
 
 const PARAMETERS = {
   ...{ maxTokens: 1000, temperature: 0, doSample: false, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1 },
-  ...{ frequencyPenalty: 0, presencePenalty: 0, seed: 7, stop: [], logitBias: {}, logprobs: false, promptLookup: 0 },
+  ...{
+    frequencyPenalty: 0,
+    presencePenalty: 0,
+    seed: 7,
+    stop: [],
+    logitBias: {},
+    logprobs: false,
+    reusePrompt: true,
+    promptLookup: 0,
+  },
 };
 
 const words = (count: number) => Array.from({ length: count }, (_, i) => `${i} `);
@@ -46,8 +55,9 @@ describe('a generation', () => {
       fullResponse: `<|x|>hi${words(100).join('')}`,
       finishReason: 'stop',
       inputTokens: 3,
+      cachedTokens: 1,
       outputTokens: 100,
-      promptTokensPerSecond: 6,
+      promptTokensPerSecond: 4,
       decodeTokensPerSecond: 396,
       seed: 7,
     });

@@ -320,6 +320,7 @@ export const EN = {
   imageTime: 'image encode',
   firstToken: 'first token',
   promptSpeed: 'prompt',
+  cachedTokens: 'prompt, known',
   decodeSpeed: 'decode',
   seconds: 's',
   tokensPerSecond: 'tokens/s',

@@ -324,6 +324,7 @@ export const KO: Record<MessageKey, string> = {
   imageTime: '이미지 인코딩',
   firstToken: '첫 토큰',
   promptSpeed: '프롬프트',
+  cachedTokens: '재사용',
   decodeSpeed: '생성',
   seconds: '초',
   tokensPerSecond: '토큰/초',

@@ -14,7 +14,7 @@ export function engineSubjects({ files, manager, loadedManager }) {
       logitBias: { tokens: Int32Array.of(1), values: Float32Array.of(1) },
     },
     stop: ['x'],
-    ...{ grammar: 'root ::= [a-z]+', logprobs: 1, promptLookup: 3 },
+    ...{ grammar: 'root ::= [a-z]+', logprobs: 1, reusePrompt: true, promptLookup: 3 },
     ignoreEos: false,
     credit: 10,
   });
