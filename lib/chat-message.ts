@@ -1,10 +1,10 @@
 /** Messages of a conversation: what they are, and their pictures apart from their text. */
 
 import { checkArray, checkOneOf, fail, reading } from './check.js';
-import type { ImageSource } from './image/decode.js';
+import type { ImageInput } from './encoded-image.js';
 
 /** `image` is the picture; the chat template needs only its place, so that `applyChatTemplate` takes items without it. */
-export type ContentItem = { type: 'text'; text: string } | { type: 'image'; image?: ImageSource | undefined };
+export type ContentItem = { type: 'text'; text: string } | { type: 'image'; image?: ImageInput | undefined };
 
 export interface ChatMessage {
   /** "system", "user", "assistant", "tool", "ipython" */
@@ -57,7 +57,7 @@ export interface SeparatedMessages {
   /** Copies, as the chat template takes them. */
   messages: ChatMessage[];
   /** The pictures in order; undefined for an item that holds none. */
-  images: (ImageSource | undefined)[];
+  images: (ImageInput | undefined)[];
 }
 
 /** @throws InvalidArgumentError when a message is malformed */
@@ -65,7 +65,7 @@ export function separateImages(messages: readonly ChatMessage[]): SeparatedMessa
   const copies = checkArray('messages', messages, MAX_MESSAGES);
   return reading('messages cannot be read', () => {
     checkMessages(copies);
-    const images: (ImageSource | undefined)[] = [];
+    const images: (ImageInput | undefined)[] = [];
     const bare = copies.map((message) => {
       if (typeof message.content === 'string') return { ...message };
       const content = message.content.map((item): ContentItem => {

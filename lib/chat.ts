@@ -2,13 +2,15 @@
 
 import { abortable } from './abortable.js';
 import { type ChatMessage, type SeparatedMessages, separateImages } from './chat-message.js';
-import { checkInstance, fail } from './check.js';
+import { checkInstance, fail, isInstance } from './check.js';
 import { Config } from './config.js';
 import { checkSection, type GenerationSection } from './config-schema.js';
+import { EncodedImage, type ImageInput, tilesOf, tilesOfFile } from './encoded-image.js';
 import { ContextFullError, InvalidArgumentError } from './errors.js';
 import type { GenerationControl } from './generation.js';
 import { GENERATE_KEYS, type GenerateOptions, resolveParameters } from './generation-parameters.js';
-import { ModelManager } from './model-manager.js';
+import type { PreparedImage } from './image/prepare.js';
+import { type LoadedModel, ModelManager } from './model-manager.js';
 import { type GenerationResult, runGeneration } from './run-generation.js';
 import { compileResponseFormat } from './structured/response-format.js';
 
@@ -54,14 +56,31 @@ export async function runChat<T>(
   checkImageCount(bare.images.length, model.info.maxImages);
   const prompt = model.processor.applyChatTemplate(bare.messages, { dateString: given.dateString });
   const prepared = await Promise.all(
-    bare.images.map((image, i) => {
+    bare.images.map(async (image, i) => {
       if (image === undefined) fail(`image ${i + 1} of the messages`, 'an image', image);
-      return abortable(model.processor.prepareImage(image, { upright, signal: control.signal }), control.signal);
+      return prepareInput(image, model, upright, control.signal);
     }),
   );
   const images = prepared.map(({ width: _width, height: _height, ...native }) => native);
   const result = await runGeneration(model, { prompt, images, parameters, format, start }, control);
   return { ...result, imageSizes: prepared.map(({ width, height }) => [width, height]) };
+}
+
+/** The tiles of an image: those of an encoded one are there already. */
+async function prepareInput(
+  image: ImageInput,
+  model: LoadedModel,
+  upright: boolean,
+  signal: AbortSignal,
+): Promise<PreparedImage> {
+  if (isInstance(image, EncodedImage)) {
+    if (upright) return tilesOf(image, model);
+    throw new InvalidArgumentError(
+      'An encoded image is upright already: leave preprocess: false out, or pass the image itself',
+    );
+  }
+  const known = upright ? tilesOfFile(image, model) : undefined;
+  return known ?? abortable(model.processor.prepareImage(image, { upright, signal }), signal);
 }
 
 /** Before any is decoded: thousands of them would fill the memory first. */

@@ -11,6 +11,7 @@ import {
   checkOptions,
   checkPath,
   checkString,
+  isInstance,
 } from './check.js';
 import { checkSection } from './config-schema.js';
 import { type ExportOptions, exportText, timestampedName, writeConversation } from './conversation/export.js';
@@ -27,6 +28,7 @@ import {
   type UserMessage,
   userMessage,
 } from './conversation/turn.js';
+import { EncodedImage, fileOf, type ImageInput } from './encoded-image.js';
 import type { Generation } from './generation.js';
 import { beginGeneration, type GenerateOptions, resolveParameters } from './generation-parameters.js';
 import type { ImageSource } from './image/decode.js';
@@ -104,7 +106,8 @@ export class ConversationManager {
    * `contextSize` and the images fit `maxImages`. The system message and the new message are never cut.
    *
    * Turns answer one after another, in the order of the calls. One that waits lets those before it run to their end, read
-   * or not. Images are read once, when the call is made; later turns see them again. `timeout` counts from the call.
+   * or not. Images are read once, when the call is made; later turns see them again, an encoded one also after its
+   * release. `timeout` counts from the call.
    *
    * @param input a text, or texts and images: `[{ type: 'image', image: 'chart.png' }, { type: 'text', text: '…' }]`
    * @param options `systemMessage` goes before that of the conversation, for this turn
@@ -200,8 +203,9 @@ export class ConversationManager {
     return userMessage(input, (source) => this.#readImage(source, signal));
   }
 
-  #readImage(source: ImageSource, signal?: AbortSignal): Promise<Uint8Array> {
-    return this.#generator.manager.requireModel().processor.readImage(source, signal);
+  async #readImage(source: ImageInput, signal?: AbortSignal): Promise<Uint8Array> {
+    const model = this.#generator.manager.requireModel();
+    return isInstance(source, EncodedImage) ? fileOf(source, model) : model.processor.readImage(source, signal);
   }
 
   #turnsToDrop(

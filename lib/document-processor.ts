@@ -27,10 +27,10 @@ import {
 } from './document/page-source.js';
 import { checkPdfOptions, PDF_KEYS, type PdfOptions } from './document/pdf.js';
 import { DOCUMENT_TASKS, type DocumentTask, VISION_TASKS } from './document/tasks.js';
+import type { ImageInput } from './encoded-image.js';
 import { CancelledError, InvalidArgumentError } from './errors.js';
 import { Generation } from './generation.js';
 import { BATCH_KEYS, resolveParameters } from './generation-parameters.js';
-import type { ImageSource } from './image/decode.js';
 import { VisionGenerator, type VisionResult, type VisionTaskOptions } from './vision-generator.js';
 import { LANGUAGES, type Language } from './vision-tasks.js';
 
@@ -96,7 +96,7 @@ export class DocumentProcessor {
    * @returns a generation that rejects as those of `VisionGenerator` do
    */
   processDocumentPage<T = unknown>(
-    image: ImageSource,
+    image: ImageInput,
     task: DocumentTask = 'extract',
     options?: VisionTaskOptions<T>,
   ): Generation<VisionResult<T>> {

@@ -72,6 +72,7 @@ export {
   type PageResult,
   type PageSuccess,
 } from './document-processor.js';
+export type { EncodedImage, EncodeImageOptions, ImageInput } from './encoded-image.js';
 export { setupEnvironment } from './environment.js';
 export {
   BackendError,

@@ -143,7 +143,7 @@ export class ModelManager implements AsyncDisposable {
     return this.unloadModel();
   }
 
-  /** Frees image states and scratch memory but keeps the model. */
+  /** Frees image states and scratch memory but keeps the model, and the images of `VisionGenerator.encodeImage`. */
   async clearMemory(): Promise<void> {
     await this.#model?.engine.clearCaches();
   }

@@ -2,9 +2,10 @@
 
 import { type Batch, type BatchItem, type BatchOptions, generationBatch } from './batch.js';
 import { batchWidth, type ChatSource, chatSource, compiledOnce, runChat } from './chat.js';
-import { checkBoolean, checkOneOf, checkText } from './check.js';
+import { checkBoolean, checkOneOf, checkOptions, checkSignal, checkText } from './check.js';
 import type { Config } from './config.js';
 import { checkSection } from './config-schema.js';
+import { type EncodedImage, type EncodeImageOptions, encodeImage, type ImageInput } from './encoded-image.js';
 import type { Generation } from './generation.js';
 import { BATCH_KEYS, beginGeneration, type GenerateOptions, resolveParameters } from './generation-parameters.js';
 import type { ImageSource } from './image/decode.js';
@@ -38,9 +39,9 @@ export interface VisionResult<T = unknown> extends GenerationResult<T> {
 }
 
 /**
- * An image is a file path, an http(s), file or data URL, bytes, a Blob or a sharp instance. What every method returns
- * rejects as `TextGenerator.generate` does, and with `ImageDecodeError`, `ImageLimitError`, `IoError` or
- * `ConnectionError`.
+ * An image is a file path, an http(s), file or data URL, bytes, a Blob, a sharp instance, or what `encodeImage` gave. What
+ * every method returns rejects as `TextGenerator.generate` does, and with `ImageDecodeError`, `ImageLimitError`, `IoError`
+ * or `ConnectionError`.
  */
 export class VisionGenerator implements ChatSource {
   readonly manager: ModelManager;
@@ -56,7 +57,7 @@ export class VisionGenerator implements ChatSource {
 
   /** Answers a prompt about an image. */
   generateWithImage<T = unknown>(
-    image: ImageSource,
+    image: ImageInput,
     prompt: string,
     options?: VisionOptions<T>,
   ): Generation<VisionResult<T>> {
@@ -64,33 +65,33 @@ export class VisionGenerator implements ChatSource {
   }
 
   /** Describes what is to be seen: 200 tokens, temperature 0.1. */
-  describeImage<T = unknown>(image: ImageSource, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
+  describeImage<T = unknown>(image: ImageInput, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
     return this.runTask('describe', image, options);
   }
 
   /** Reads the text (OCR): 300 tokens, temperature 0. */
-  extractText<T = unknown>(image: ImageSource, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
+  extractText<T = unknown>(image: ImageInput, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
     return this.runTask('ocr', image, options);
   }
 
   /** Explains a chart: 300 tokens, temperature 0.1. */
-  analyzeChart<T = unknown>(image: ImageSource, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
+  analyzeChart<T = unknown>(image: ImageInput, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
     return this.runTask('chart', image, options);
   }
 
   /** Explains a table: 400 tokens, temperature 0.1. */
-  analyzeTable<T = unknown>(image: ImageSource, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
+  analyzeTable<T = unknown>(image: ImageInput, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
     return this.runTask('table', image, options);
   }
 
   /** Converts a document to Markdown: 500 tokens, temperature 0. */
-  convertToMarkdown<T = unknown>(image: ImageSource, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
+  convertToMarkdown<T = unknown>(image: ImageInput, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
     return this.runTask('markdown', image, options);
   }
 
   /** Answers a question: 250 tokens, temperature 0.1. */
   answerVisualQuestion<T = unknown>(
-    image: ImageSource,
+    image: ImageInput,
     question: string,
     options?: VisionOptions<T>,
   ): Generation<VisionResult<T>> {
@@ -100,7 +101,7 @@ export class VisionGenerator implements ChatSource {
   /** Runs a named task: the methods above, and "summarize" (400 tokens, temperature 0.1). */
   runTask<T = unknown>(
     task: VisionTask,
-    image: ImageSource,
+    image: ImageInput,
     options?: VisionTaskOptions<T>,
   ): Generation<VisionResult<T>> {
     const known = typeof task === 'string' && Object.hasOwn(TASK_DEFAULTS, task);
@@ -119,7 +120,7 @@ export class VisionGenerator implements ChatSource {
    * prompt, a wrong option) or the reason of the signal.
    */
   batchAnalyzeImages<T = unknown>(
-    images: readonly ImageSource[],
+    images: readonly ImageInput[],
     prompt: string,
     options?: BatchAnalyzeOptions<T>,
   ): Batch<BatchItem<VisionResult<T>>> {
@@ -135,8 +136,24 @@ export class VisionGenerator implements ChatSource {
     });
   }
 
+  /**
+   * Makes an image ready before anybody asks about it, and keeps it so: see {@link EncodedImage}. It is turned upright. An
+   * image that is being encoded for somebody else, or is known already, is not encoded again; answers under way go on in
+   * between. While answers hold all places for images, it waits for one, in line with other calls.
+   *
+   * @throws ImageDecodeError, ImageLimitError, IoError, ConnectionError when the image cannot be read; InvalidArgumentError
+   * when it or an option is something else
+   * @throws ContextFullError when kept images hold all `hardware.maxImages` places
+   * @throws ModelNotLoadedError, ClosedError, OutOfMemoryError, BackendError; the reason of the signal
+   */
+  async encodeImage(image: ImageSource, options?: EncodeImageOptions): Promise<EncodedImage> {
+    const { signal } = checkOptions('options', options, ['signal']);
+    if (signal !== undefined) checkSignal('signal', signal);
+    return encodeImage(this.manager.requireModel(), image, signal);
+  }
+
   #ask<T>(
-    image: ImageSource,
+    image: ImageInput,
     prompt: (given: VisionTaskOptions<T>) => string,
     options: VisionTaskOptions<T> | undefined,
     defaults: Partial<TaskDefaults> = {},

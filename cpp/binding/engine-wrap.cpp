@@ -14,6 +14,8 @@ Napi::Function engine_wrap::define(Napi::Env env) {
                            InstanceMethod<&engine_wrap::unload>("unload"),
                            InstanceMethod<&engine_wrap::generate>("generate"),
                            InstanceMethod<&engine_wrap::evaluate>("evaluate"),
+                           InstanceMethod<&engine_wrap::encode_image>("encodeImage"),
+                           InstanceMethod<&engine_wrap::release_image>("releaseImage"),
                            InstanceMethod<&engine_wrap::begin_importance>("beginImportance"),
                            InstanceMethod<&engine_wrap::collect>("collect"),
                            InstanceMethod<&engine_wrap::write_importance>("writeImportance"),
@@ -55,12 +57,16 @@ event_pump & engine_wrap::pump() const {
 }
 
 /** The id of a command: a number that the caller counts up from 1. */
-static uint32_t read_id(const Napi::CallbackInfo & info) {
-    const uint32_t id = read_integer<uint32_t>(info[0], "id");
+static uint32_t read_id(Napi::Value value, const char * name) {
+    const uint32_t id = read_integer<uint32_t>(value, name);
     if (id == 0) {
-        refuse("id is 0, but must be at least 1");
+        refuse(format("%s is 0, but must be at least 1", name));
     }
     return id;
+}
+
+static uint32_t read_id(const Napi::CallbackInfo & info) {
+    return read_id(info[0], "id");
 }
 
 Napi::Value engine_wrap::load(const Napi::CallbackInfo & info) {
@@ -98,6 +104,26 @@ Napi::Value engine_wrap::evaluate(const Napi::CallbackInfo & info) {
         evaluate_request request = read_evaluate_request(info[1]);
         pump().open(env_);
         pump().get_engine().evaluate(id, std::move(request));
+        return env_.Undefined();
+    });
+}
+
+Napi::Value engine_wrap::encode_image(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        const uint32_t id = read_id(info);
+        image_input image = read_image(info[1], "image");
+        pump().open(env_);
+        pump().get_engine().encode_image(id, std::move(image));
+        return env_.Undefined();
+    });
+}
+
+Napi::Value engine_wrap::release_image(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        const uint32_t id   = read_id(info);
+        const uint32_t kept = read_id(info[1], "kept");
+        pump().open(env_);
+        pump().get_engine().release_image(id, kept);
         return env_.Undefined();
     });
 }

@@ -22,6 +22,8 @@ class engine_wrap : public Napi::ObjectWrap<engine_wrap> {
     Napi::Value unload(const Napi::CallbackInfo & info);
     Napi::Value generate(const Napi::CallbackInfo & info);
     Napi::Value evaluate(const Napi::CallbackInfo & info);
+    Napi::Value encode_image(const Napi::CallbackInfo & info);
+    Napi::Value release_image(const Napi::CallbackInfo & info);
     Napi::Value begin_importance(const Napi::CallbackInfo & info);
     Napi::Value collect(const Napi::CallbackInfo & info);
     Napi::Value write_importance(const Napi::CallbackInfo & info);

@@ -110,16 +110,18 @@ std::vector<prompt_part> read_prompt(Napi::Value value) {
     });
 }
 
+image_input read_image(Napi::Value value, const std::string & name) {
+    const Napi::Object o = read_object(value, name);
+    image_input image;
+    image.tiles           = read_bytes(o.Get("tiles"), name + ".tiles");
+    image.n_tiles         = read_integer<int32_t>(o.Get("tileCount"), name + ".tileCount");
+    image.aspect_ratio_id = read_integer<int32_t>(o.Get("aspectRatioId"), name + ".aspectRatioId");
+    image.key             = read_string(o.Get("key"), name + ".key");
+    return image;
+}
+
 static std::vector<image_input> read_images(Napi::Value value) {
-    return read_list<image_input>(value, "images", [](Napi::Value item, const std::string & what) {
-        const Napi::Object o = read_object(item, what);
-        image_input image;
-        image.tiles           = read_bytes(o.Get("tiles"), what + ".tiles");
-        image.n_tiles         = read_integer<int32_t>(o.Get("tileCount"), what + ".tileCount");
-        image.aspect_ratio_id = read_integer<int32_t>(o.Get("aspectRatioId"), what + ".aspectRatioId");
-        image.key             = read_string(o.Get("key"), what + ".key");
-        return image;
-    });
+    return read_list<image_input>(value, "images", read_image);
 }
 
 static std::vector<logit_bias> read_logit_bias(Napi::Value value) {

@@ -12,6 +12,8 @@ model_files read_model_files(Napi::Value value);
 engine_options read_engine_options(Napi::Value value);
 std::vector<prompt_part> read_prompt(Napi::Value value);
 generate_request read_generate_request(Napi::Value value);
+/** `name` is what messages call it. */
+image_input read_image(Napi::Value value, const std::string & name);
 evaluate_request read_evaluate_request(Napi::Value value);
 importance_target read_importance_target(Napi::Value value);
 

@@ -127,6 +127,10 @@ Napi::Object write_event(Napi::Env env, const event & e) {
         kind("evaluated");
         o.Set("result", write_evaluation(env, *e.result));
         break;
+    case event::kind::encoded:
+        kind("encoded");
+        o.Set("encodeTime", double(e.value));
+        break;
     case event::kind::ok:
         kind("ok");
         break;

@@ -83,6 +83,20 @@ void engine::evaluate(uint32_t id, evaluate_request request) {
     });
 }
 
+void engine::encode_image(uint32_t id, image_input image) {
+    auto shared = std::make_shared<image_input>(std::move(image));
+    post(id, [this, id, shared] { loaded_runner().encode_image(id, std::move(*shared), flag_of(id)); });
+}
+
+void engine::release_image(uint32_t id, uint32_t kept) {
+    post(id, [this, id, kept] {
+        if (loaded_) {
+            loaded_->requests->release_image(kept);
+        }
+        settle_ok(id);
+    });
+}
+
 void engine::begin_importance(uint32_t id, std::string from) {
     post(id, [this, id, from = std::move(from)] {
         loaded_runner().get_evaluator().begin_importance(from);

@@ -3,7 +3,8 @@
 //
 // One thread owns every ggml and llama object from load to free. Commands return at once and are carried out in order
 // on that thread; everything that happens is reported as events, which `drain` hands over. Every id given to a command
-// is settled by exactly one event (event.h). Nothing here knows N-API.
+// is settled by exactly one event (event.h). Ids count up: of two that wait for the same, the lower one came first.
+// Nothing here knows N-API.
 
 #include "engine-options.h"
 #include "event.h"
@@ -46,6 +47,15 @@ class engine {
     /** Settled by evaluated. */
     void evaluate(uint32_t id, evaluate_request request);
 
+    /**
+     * Encodes an image, unless it is in its slot already, and keeps it there until release_image or the end of the
+     * model: requests with an image of the same key find it, and none drives it out. Settled by encoded.
+     */
+    void encode_image(uint32_t id, image_input image);
+
+    /** Lets go of the image that encode_image kept under the id `kept`; harmless when there is none. Settled by ok. */
+    void release_image(uint32_t id, uint32_t kept);
+
     /** Begins an importance matrix, with the sums of an older file unless `from` is empty. Settled by ok. */
     void begin_importance(uint32_t id, std::string from);
 
@@ -58,10 +68,10 @@ class engine {
     /** Forgets what was collected; harmless when nothing was begun. Settled by ok. */
     void end_importance(uint32_t id);
 
-    /** Forgets the images, and the beginnings of prompts, that no request uses. Settled by ok. */
+    /** Forgets the images that nobody keeps, and the beginnings of prompts, that no request uses. Settled by ok. */
     void clear_caches(uint32_t id);
 
-    /** Cancels a load, a generation, an evaluation or a collect; unknown ids are ignored. */
+    /** Cancels a load, a generation, an evaluation, an encode or a collect; unknown ids are ignored. */
     void cancel(uint32_t id);
 
     /** Allows a generation to send more pieces; unknown ids are ignored. */

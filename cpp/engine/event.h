@@ -1,5 +1,5 @@
 #pragma once
-// What the engine says. Every id is settled by exactly one event of kind loaded, done, evaluated, ok or error.
+// What the engine says. Every id is settled by exactly one event of kind loaded, done, evaluated, encoded, ok or error.
 
 #include "context.h"
 #include "memory-shortage.h"
@@ -34,12 +34,12 @@ struct model_info {
 };
 
 struct event {
-    enum class kind { progress, piece, loaded, done, evaluated, ok, error };
+    enum class kind { progress, piece, loaded, done, evaluated, encoded, ok, error };
 
     kind type   = kind::ok;
     uint32_t id = 0;
 
-    float value = 0;  // progress
+    float value = 0;  // progress; encoded: seconds that it took, 0 when the image was there already
     std::string text; // piece; error: the message
     error_code code      = error_code::internal;
     finish_reason reason = finish_reason::stop;

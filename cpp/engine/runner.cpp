@@ -23,7 +23,7 @@ runner::runner(std::shared_ptr<const model> m, std::shared_ptr<const vocab> v, c
       n_seq_max_(n_seq_max),
       context_(model_, backends, place, resolved(options, place), [this] { return should_abort(); }),
       prefixes_(context_.self().cells(), {vocab_->image_token_id(), options.mode}),
-      evaluator_(context_, [this] { return should_abort(); }), grammars_(vocab_) {}
+      evaluator_(context_, [this] { return should_abort(); }), grammars_(vocab_), pins_(context_, emit_) {}
 
 /** Says for a time whose requests are being computed, also when that ends in an exception. */
 class runner::computing_scope {
@@ -73,11 +73,20 @@ void runner::grant(uint32_t id, int64_t pieces) {
     }
 }
 
+void runner::encode_image(uint32_t id, image_input && image, cancel_flag cancelled) {
+    check_image(image, model_->hp.vision);
+    pins_.add(id, std::move(image), std::move(cancelled));
+}
+
+void runner::release_image(uint32_t id) {
+    pins_.release(id);
+}
+
 // --- the loop ------------------------------------------------------------------------------------------------------
 
 bool runner::step() {
     settle_cancelled();
-    const bool worked = admit_next() || encode_next() || run_batch();
+    const bool worked = refuse_next() || admit_next() || encode_next() || keep_or_run_batch();
     sequences_.erase(
         std::remove_if(sequences_.begin(), sequences_.end(), [](const auto & s) { return s->state() == phase::done; }),
         sequences_.end());
@@ -90,6 +99,21 @@ void runner::settle_cancelled() {
             fail(*s, error(error_code::cancelled, "the request was cancelled"));
         }
     }
+    pins_.settle_cancelled();
+}
+
+/** Refuses the request whose turn it is when it would wait for slots of kept images, and others behind it. */
+bool runner::refuse_next() {
+    const auto next =
+        std::find_if(sequences_.begin(), sequences_.end(), [](const auto & s) { return s->state() == phase::queued; });
+    if (next == sequences_.end() || pins_.is_empty()) {
+        return false;
+    }
+    const auto cause = pins_.refusal((*next)->source().images);
+    if (cause) {
+        fail(**next, *cause);
+    }
+    return cause.has_value();
 }
 
 /** Cells a request may come to use; held for it from admission on, so that it never runs out half way. */
@@ -111,6 +135,9 @@ bool runner::admit_next() {
     }
     if (!next || n_active == n_seq_max_ || cells_needed(*next) > n_cells) {
         return false;
+    }
+    if (!next->source().images.empty() && pins_.is_waiting_before(next->id())) {
+        return false; // slots are given out first come, first served
     }
     // A slot for every image, or none: half a set would only keep others waiting.
     std::optional<std::vector<int32_t>> slots = context_.cross().acquire(next->source().images);
@@ -155,6 +182,24 @@ void runner::encode(sequence & s) {
     }
     const std::vector<image_range> ranges = image_ranges(s.tokens(), vocab_->image_token_id());
     s.images.push_back(context_.locate(s.slots[index], image.n_tiles, ranges[index]));
+}
+
+/** In turn, so that running answers do not wait for a row of images, nor an image for them. */
+bool runner::keep_or_run_batch() {
+    kept_last_ = !kept_last_ && keep_next();
+    return kept_last_ || run_batch() || keep_next();
+}
+
+/** Encodes the next image that is to be kept, unless a request with images has waited longer. */
+bool runner::keep_next() {
+    image_pin * const pin = pins_.next();
+    if (!pin || std::any_of(sequences_.begin(), sequences_.end(), [&](const auto & s) {
+            return s->state() == phase::queued && !s->source().images.empty() && s->id() < pin->id;
+        })) {
+        return false;
+    }
+    const computing_scope scope(computing_, {pin->cancelled.get()});
+    return pins_.work_on(*pin);
 }
 
 /** Guesses for the sequences that decode: the fewer they are, the more rows each may have for little. */
@@ -378,6 +423,7 @@ void runner::fail_all(const error & cause) {
         }
     }
     sequences_.clear();
+    pins_.fail_all(cause);
 }
 
 /** What a sequence computed may hold NaN, which no mask keeps from others: it must not stay in the caches. */
@@ -386,6 +432,7 @@ void runner::forget_values(const sequence & s) {
     s.cells.distrust();
     for (const int32_t slot : s.slots) {
         context_.cross().distrust(slot);
+        pins_.distrust(slot);
     }
 }
 
@@ -415,6 +462,9 @@ void runner::clear_caches() {
 void runner::run_whole(const evaluate_request & request, const cancel_flag & cancelled,
                        const std::function<void(const pass_request &)> & run) {
     const std::vector<int32_t> tokens = tokenize(request.prompt, request.images, *vocab_, context_);
+    if (const auto cause = pins_.refusal(std::vector<std::string>(request.images.size()))) {
+        throw *cause;
+    }
     prefixes_.make_room(int64_t(tokens.size()));
     const computing_scope scope(computing_, {cancelled.get()});
     run({tokens, request.images, vocab_->image_token_id(), request.chunk});

@@ -6,6 +6,7 @@
 #include "evaluator.h"
 #include "event.h"
 #include "grammar-cache.h"
+#include "image-pins.h"
 #include "prefix-cache.h"
 #include "scheduler.h"
 #include "sequence.h"
@@ -32,6 +33,12 @@ class runner {
 
     void grant(uint32_t id, int64_t pieces);
 
+    /** Encodes an image and keeps it until it is released; how that went is reported by an event. */
+    void encode_image(uint32_t id, image_input && image, cancel_flag cancelled);
+
+    /** Lets go of the image that was encoded under this id; does nothing when none is kept. */
+    void release_image(uint32_t id);
+
     // Both run to their end while other requests wait, and throw.
     evaluation evaluate(const evaluate_request & request, const cancel_flag & cancelled);
     void collect(const evaluate_request & request, const cancel_flag & cancelled);
@@ -55,10 +62,13 @@ class runner {
     int64_t cells_needed(const sequence & s) const;
 
     void settle_cancelled();
+    bool refuse_next();
     bool admit_next();
     bool encode_next();
     void reuse_rows(sequence & s);
     void guess_next();
+    bool keep_or_run_batch();
+    bool keep_next();
     void add_rows(sequence & s, int32_t n_rows, std::vector<batch_row> & rows);
     bool run_batch();
 
@@ -84,6 +94,8 @@ class runner {
     prefix_cache prefixes_;
     evaluator evaluator_;
     grammar_cache grammars_;
+    image_pins pins_;
+    bool kept_last_ = false;                           // the last piece of work was for a kept image
     std::vector<std::unique_ptr<sequence>> sequences_; // in the order of arrival
     std::vector<const std::atomic<bool> *> computing_; // cancel flags of the requests in the running graph
 };

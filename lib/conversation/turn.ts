@@ -2,7 +2,7 @@
 
 import { type ContentItem, checkContent } from '../chat-message.js';
 import { checkText, fail, isInstance, reading } from '../check.js';
-import type { ImageSource } from '../image/decode.js';
+import type { ImageInput } from '../encoded-image.js';
 
 /** A picture of the history: the bytes of its file, so that the file itself may go away. */
 export type KeptImage = {
@@ -47,13 +47,13 @@ export function checkInput(input: ConversationInput): ConversationInput {
 /** The message that is kept; an image is read once. */
 export async function userMessage(
   input: ConversationInput,
-  readImage: (source: ImageSource) => Promise<Uint8Array>,
+  readImage: (source: ImageInput) => Promise<Uint8Array>,
 ): Promise<UserMessage> {
   if (typeof input === 'string') return Object.freeze({ role: 'user', content: input });
   const content = await Promise.all(
     input.map(async (item): Promise<KeptItem> => {
       if (item.type === 'text') return Object.freeze({ type: 'text', text: item.text });
-      const source = item.image as ImageSource;
+      const source = item.image as ImageInput;
       const reference = referenceOf(source);
       const image = await readImage(source);
       return Object.freeze({ type: 'image', image, ...(reference !== undefined && { reference }) });
@@ -62,7 +62,7 @@ export async function userMessage(
   return Object.freeze({ role: 'user', content: Object.freeze(content) });
 }
 
-function referenceOf(source: ImageSource): string | undefined {
+function referenceOf(source: ImageInput): string | undefined {
   const text = isInstance(source, URL) ? source.href : source;
   return typeof text === 'string' && !/^data:/i.test(text) ? text : undefined;
 }

@@ -2,17 +2,17 @@
 
 import { abortable } from '../abortable.js';
 import { checkArray, fail, reading } from '../check.js';
-import type { ImageSource } from '../image/decode.js';
+import type { ImageInput } from '../encoded-image.js';
 import { PdfDocument, type PdfOptions, type PdfSource, type RenderedPage } from './pdf.js';
 
 /** The pages as images, in order; or the file path, file: URL or bytes of a PDF. */
-export type DocumentSource = readonly ImageSource[] | PdfSource;
+export type DocumentSource = readonly ImageInput[] | PdfSource;
 
 /** What drawing a page of a PDF has to tell. */
 export type PageNotes = Pick<RenderedPage, 'missingCharacters' | 'warnings'>;
 
 export interface Page {
-  image: ImageSource;
+  image: ImageInput;
   notes?: PageNotes;
 }
 
@@ -29,7 +29,7 @@ const MAX_IMAGES = 1_000_000;
 /** With a list of images as it stands now: the caller's may change meanwhile. @throws InvalidArgumentError */
 export function checkDocument(source: DocumentSource): DocumentSource {
   if (!reading('document cannot be read', () => Array.isArray(source))) return source;
-  const images = checkArray('document', source as readonly ImageSource[], MAX_IMAGES);
+  const images = checkArray('document', source as readonly ImageInput[], MAX_IMAGES);
   if (images.length === 0) fail('document', 'a PDF or an array of at least one image', source);
   return images;
 }
@@ -43,10 +43,10 @@ export async function openPages(source: DocumentSource, options: PdfOptions, sig
   return Array.isArray(source) ? imagePages(source) : pdfPages(source as PdfSource, options, signal);
 }
 
-function imagePages(images: readonly ImageSource[]): PageSource {
+function imagePages(images: readonly ImageInput[]): PageSource {
   return {
     pageCount: images.length,
-    page: async (number) => ({ image: images[number - 1] as ImageSource }),
+    page: async (number) => ({ image: images[number - 1] as ImageInput }),
     close: () => {},
   };
 }

@@ -278,7 +278,7 @@ export interface NativeLogprobs {
 
 export type FinishReason = 'stop' | 'length';
 
-/** Everything the engine says, in order. `id` is the one the command was given. Exactly one of the last three settles it. */
+/** Everything the engine says, in order. `id` is the one the command was given. All but the first two kinds settle it. */
 export type NativeEvent =
   | { kind: 'progress'; id: number; value: number }
   | { kind: 'piece'; id: number; text: string }
@@ -292,6 +292,7 @@ export type NativeEvent =
       logprobs: NativeLogprobs | null;
     }
   | { kind: 'evaluated'; id: number; result: NativeEvaluation }
+  | { kind: 'encoded'; id: number; encodeTime: number }
   | { kind: 'ok'; id: number }
   | ({ kind: 'error'; id: number } & NativeFailure);
 
@@ -328,6 +329,14 @@ export interface NativeEngine {
   unload(id: number): void;
   generate(id: number, request: NativeRequest): void;
   evaluate(id: number, request: NativeEvaluateRequest): void;
+  /**
+   * Encodes an image, unless it is in its slot already, and keeps it there until `releaseImage` or the end of the model:
+   * requests with an image of the same key find it, and none drives it out. Settles with "encoded": the seconds that it
+   * took, 0 when the image was there.
+   */
+  encodeImage(id: number, image: NativeImage): void;
+  /** Lets go of the image that `encodeImage` kept under the id `kept`; harmless when there is none. */
+  releaseImage(id: number, kept: number): void;
   /** Begins an importance matrix of the loaded model, with the sums of an older file unless `from` is null. */
   beginImportance(id: number, from: string | null): void;
   /** Adds the inputs that a prompt brings to the weights: all of them or, when it fails, none. */
@@ -336,10 +345,10 @@ export interface NativeEngine {
   writeImportance(id: number, target: NativeImportanceTarget): void;
   /** Forgets what was collected; harmless when nothing was begun. */
   endImportance(id: number): void;
-  /** Cancels a load, a generation, an evaluation or a collect; it settles with ERR_CANCELLED unless it already has. */
+  /** Cancels a load, a generation, an evaluation, an encode or a collect; it settles with ERR_CANCELLED unless it already has. */
   cancel(id: number): void;
   grant(id: number, pieces: number): void;
-  /** Frees cached image states. */
+  /** Frees cached image states, those excepted that are kept or in use. */
   clearCaches(id: number): void;
   /** Synchronous; throws ERR_NOT_LOADED. Special tokens are parsed in `special` parts only. */
   tokenize(prompt: NativePromptPart[]): Int32Array;

@@ -21,6 +21,7 @@ import type {
   NativeEvaluateRequest,
   NativeEvaluation,
   NativeEvent,
+  NativeImage,
   NativeImportanceTarget,
   NativeLoadOptions,
   NativeLogprobs,
@@ -45,6 +46,14 @@ export interface EngineRequest {
   grant(pieces: number): void;
   /** Ends it; `done` rejects with `reason`. No effect once it has settled. */
   cancel(reason: unknown): void;
+}
+
+/** An image that is kept. */
+export interface KeptSlot {
+  /** For `releaseImage`. */
+  id: number;
+  /** Seconds that the vision tower took; 0 when the image was there already. */
+  encodeTime: number;
 }
 
 interface OpenCommand {
@@ -108,6 +117,18 @@ export class Engine {
   async evaluate(request: NativeEvaluateRequest, command?: CommandOptions): Promise<NativeEvaluation> {
     const { settled } = this.#command('evaluate', (id) => this.#native.evaluate(id, request), command);
     return ((await settled) as Extract<NativeEvent, { kind: 'evaluated' }>).result;
+  }
+
+  /** Encodes an image, unless it is there already, and keeps it in its slot until it is released. */
+  async encodeImage(image: NativeImage, command?: CommandOptions): Promise<KeptSlot> {
+    const { id, settled } = this.#command('encodeImage', (id) => this.#native.encodeImage(id, image), command);
+    const { encodeTime } = (await settled) as Extract<NativeEvent, { kind: 'encoded' }>;
+    return { id, encodeTime };
+  }
+
+  /** Lets go of a kept image; harmless when that was done, and when its model is gone. */
+  async releaseImage(id: number): Promise<void> {
+    await this.#command('releaseImage', (own) => this.#native.releaseImage(own, id)).settled;
   }
 
   /** Begins an importance matrix, with the sums of an older file unless `from` is null. Refused while one is begun. */
@@ -217,8 +238,11 @@ export class Engine {
     }
     const command = this.#take(event.id);
     if (!command) return;
-    if (command.reason) command.reject(command.reason.value);
-    else if (event.kind === 'error') command.reject(errorFromNative(event));
+    if (command.reason) {
+      command.reject(command.reason.value);
+      // Given up too late to stop it: nobody will let go of what is kept now.
+      if (event.kind === 'encoded') this.releaseImage(event.id).catch(() => {});
+    } else if (event.kind === 'error') command.reject(errorFromNative(event));
     else command.resolve(event);
   }
 }

@@ -34,7 +34,7 @@ function run(phase: string, way: string): Promise<End> {
   });
 }
 
-describe.each(['load', 'encode', 'decode'])('with work under way (%s) a process ends cleanly', (phase) => {
+describe.each(['load', 'encode', 'keep', 'decode'])('with work under way (%s) a process ends cleanly', (phase) => {
   it('by itself, once the work is aborted', async () => {
     expect(await run(phase, 'natural')).toEqual({ code: 0, signal: null, stderr: '' });
   });

@@ -124,6 +124,11 @@ const TABLE: [name: string, run: Operation, outcomes: Outcomes][] = [
     whether('answers', 'ERR_NOT_LOADED'),
   ],
   [
+    'encodeImage',
+    async (s) => (await vision(s).encodeImage(image()))[Symbol.asyncDispose](),
+    whether(undefined, 'ERR_NOT_LOADED'),
+  ],
+  [
     'batchAnalyzeImages',
     (s) => items(vision(s).batchAnalyzeImages([image()], '?', OPTIONS)),
     whether(['answers'], ['ERR_NOT_LOADED']),
@@ -197,6 +202,13 @@ describe('what is under way when the model is unloaded', () => {
     const { open } = await begun(manager);
     await manager.unloadModel();
     await expect(open).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+  });
+
+  it('an encoding rejects with ClosedError, or that no model is there', async () => {
+    const { manager } = await idle();
+    const encoding = new VisionGenerator(manager).encodeImage(image());
+    const seen = expect(encoding).rejects.toMatchObject({ code: expect.stringMatching(/^ERR_(CLOSED|NOT_LOADED)$/) });
+    await Promise.all([manager.unloadModel(), seen]);
   });
 
   it('a batch has its open items as failures', async () => {

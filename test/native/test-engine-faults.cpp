@@ -148,6 +148,19 @@ void nan_of_one_request_stays_with_it() {
     CHECK(c.every_id_settled_once());
 }
 
+void a_kept_image_that_met_nan_is_let_go() {
+    auto options             = options_for(poisoned_model());
+    options.check_tensors    = false;
+    options.context.n_images = 1;
+    loaded c(options);
+    const uint32_t kept = c.encode_image(image_of("q"));
+    CHECK(c.code(kept) == "");
+    CHECK(c.code(c.generate(request_of("z*zz", {image_of("q")}))) == "ERR_MODEL_OUTPUT");
+    CHECK(c.run(request_of("a*b", {image_of("q")})).stats.n_images_encoded == 1); // not from the slot that was read
+    CHECK(c.code(c.generate(request_of("a*b", {image_of("p")}))) == "" && c.code(c.release_image(kept)) == "");
+    CHECK(c.every_id_settled_once());
+}
+
 } // namespace
 
 int main() {
@@ -155,5 +168,6 @@ int main() {
     closing_interrupts_a_load();
     after_any_fault_the_next_answer_is_a_fresh_ones();
     nan_of_one_request_stays_with_it();
+    a_kept_image_that_met_nan_is_let_go();
     return check::summary();
 }

@@ -54,9 +54,10 @@ if (phase === 'load') {
   setImmediate(end);
 } else {
   const info = await engine.load(options);
-  if (phase === 'encode') {
+  if (phase === 'encode' || phase === 'keep') {
     const { width, height, ...tiles } = await prepareImage(image, info, binding.tileImage);
-    generate([tiles], () => {});
+    if (phase === 'encode') generate([tiles], () => {});
+    else engine.encodeImage(tiles, { signal }).then(() => {}, expectAbort);
     setImmediate(end);
   } else {
     let first = true;

@@ -100,6 +100,16 @@ export class ScriptedNative implements NativeEngine {
     if (parked) this.#step(id);
   }
 
+  encodeImage(id: number): void {
+    this.calls.push(`encode ${id}`);
+    this.#later([{ kind: 'encoded', id, encodeTime: 0.25 }]);
+  }
+
+  releaseImage(id: number, kept: number): void {
+    this.calls.push(`release ${kept}`);
+    this.#later([{ kind: 'ok', id }]);
+  }
+
   cancel(id: number): void {
     this.calls.push('cancel');
     if (this.running.delete(id)) this.#later([{ kind: 'error', id, code: 'ERR_CANCELLED', message: 'cancelled' }]);

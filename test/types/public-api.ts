@@ -11,12 +11,14 @@ import type {
   ConfigSections,
   ContentItem,
   ConversionReport,
+  EncodedImage,
   ErrorCode,
   GenerateOptions,
   Generation,
   GenerationParameters,
   GenerationResult,
   GgufReport,
+  ImageInput,
   ImageSource,
   LoadedModel,
   LoadModelOptions,
@@ -39,8 +41,9 @@ type Talk = InstanceType<typeof api.ConversationManager>;
 type Documents = InstanceType<typeof api.DocumentProcessor>;
 type Manager = InstanceType<typeof api.ModelManager>;
 type Config = InstanceType<typeof api.Config>;
+type AsyncDispose = typeof Symbol.asyncDispose;
 type Call<A extends unknown[], R> = (...args: A) => R;
-type Task = <T = unknown>(image: ImageSource, options?: VisionTaskOptions<T>) => Generation<VisionResult<T>>;
+type Task = <T = unknown>(image: ImageInput, options?: VisionTaskOptions<T>) => Generation<VisionResult<T>>;
 
 export type Calls = All<
   [
@@ -78,11 +81,11 @@ export type Calls = All<
     Equal<ConstructorParameters<typeof api.VisionGenerator>, [manager: Manager, config?: Config | undefined]>,
     Equal<
       VisionGenerator['generateWithImage'],
-      <T = unknown>(image: ImageSource, prompt: string, options?: VisionOptions<T>) => Generation<VisionResult<T>>
+      <T = unknown>(image: ImageInput, prompt: string, options?: VisionOptions<T>) => Generation<VisionResult<T>>
     >,
     Equal<
       VisionGenerator['answerVisualQuestion'],
-      <T = unknown>(image: ImageSource, question: string, options?: VisionOptions<T>) => Generation<VisionResult<T>>
+      <T = unknown>(image: ImageInput, question: string, options?: VisionOptions<T>) => Generation<VisionResult<T>>
     >,
     Equal<VisionGenerator['describeImage'], Task>,
     Equal<VisionGenerator['extractText'], Task>,
@@ -92,16 +95,21 @@ export type Calls = All<
     Equal<
       VisionGenerator['batchAnalyzeImages'],
       <T = unknown>(
-        images: readonly ImageSource[],
+        images: readonly ImageInput[],
         prompt: string,
         options?: api.BatchAnalyzeOptions<T>,
       ) => Batch<BatchItem<VisionResult<T>>>
     >,
+    Equal<
+      VisionGenerator['encodeImage'],
+      Call<[image: ImageSource, options?: api.EncodeImageOptions], Promise<EncodedImage>>
+    >,
+    Equal<EncodedImage['release'], Call<[], Promise<void>>>,
     Equal<ConstructorParameters<typeof api.DocumentProcessor>, [visionGenerator: VisionGenerator]>,
     Equal<
       Documents['processDocumentPage'],
       <T = unknown>(
-        image: ImageSource,
+        image: ImageInput,
         task?: api.DocumentTask,
         options?: VisionTaskOptions<T>,
       ) => Generation<VisionResult<T>>
@@ -186,7 +194,7 @@ export type Fields = All<
     Equal<GenerationResult['parameters'], GenerationParameters>,
     Equal<GenerationResult['logprobs'], TokenLogprob[] | null>,
     Equal<api.DocumentTask, 'extract' | 'summarize' | 'markdown' | 'table'>,
-    Equal<api.DocumentSource, readonly ImageSource[] | api.PdfSource>,
+    Equal<api.DocumentSource, readonly ImageInput[] | api.PdfSource>,
     Equal<api.PageRange, string | number | readonly number[]>,
     Equal<keyof api.PdfOptions, 'password' | 'fonts' | 'dpi'>,
     Equal<
@@ -209,6 +217,8 @@ export type Fields = All<
     Equal<api.PageResult, api.PageSuccess | api.PageFailure>,
     Equal<api.DocumentProgress, { page: number; done: number; total: number }>,
     Equal<Awaited<api.DocumentBatch>, api.DocumentResult>,
+    Equal<keyof EncodedImage, 'width' | 'height' | 'tiles' | 'encodeTime' | 'released' | 'release' | AsyncDispose>,
+    Equal<ImageInput, ImageSource | EncodedImage>,
     Equal<ContentItem['type'], 'text' | 'image'>,
     Equal<InstanceType<typeof api.BllossomError>['code'], ErrorCode>,
     Equal<Awaited<Generation<GenerationResult>>, GenerationResult>,
@@ -227,6 +237,7 @@ export type Options = All<
     Optional<api.BatchAnalyzeOptions>,
     Optional<api.ChatTemplateOptions>,
     Optional<api.PrepareImageOptions>,
+    Optional<api.EncodeImageOptions>,
     Optional<api.DocumentOptions>,
     Optional<api.PdfOptions>,
     Optional<api.ConversationOptions>,
@@ -257,6 +268,7 @@ export type NoAny = All<
     Equal<AnyMembers<Manager>, never>,
     Equal<AnyMembers<Text>, never>,
     Equal<AnyMembers<VisionGenerator>, never>,
+    Equal<AnyMembers<EncodedImage>, never>,
     Equal<AnyMembers<Talk>, never>,
     Equal<AnyMembers<Documents>, never>,
     Equal<AnyMembers<api.DocumentResult>, never>,
@@ -309,6 +321,10 @@ export function misuse(
   vision.describeImage(5);
   // @ts-expect-error a question is missing
   vision.answerVisualQuestion('x.png');
+  // @ts-expect-error an encoded image is encoded already
+  vision.encodeImage('x.png').then((image) => vision.encodeImage(image));
+  // @ts-expect-error an encoded image is upright
+  vision.encodeImage('x.png', { preprocess: false });
   // @ts-expect-error a conversation needs a generator
   new api.ConversationManager(manager);
   // @ts-expect-error a document processor needs a vision generator

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { decodeImage } from '../../lib/image/decode.js';
 import { type FetchOptions, fetchBytes } from '../../lib/net/fetch-bytes.js';
+import { patient } from '../support/patience.js';
 import { pngFile } from '../support/png.js';
 import { names, reply, startServer } from '../support/small-internet.js';
 
@@ -194,7 +195,7 @@ describe('too slow', () => {
     expect(error).toMatchObject({ name: 'ConnectionError', code: 'ERR_CONNECTION' });
     expect(error.message).toMatch(/"127\.0\.0\.1:\d+" within 0\.2 s\. Raise network\.timeout/);
     expect(elapsed).toBeGreaterThan(150);
-    expect(elapsed).toBeLessThan(1500);
+    expect(elapsed).toBeLessThan(patient(1500));
   });
 
   test('a name that is never resolved ends within the time limit', async () => {
@@ -203,7 +204,7 @@ describe('too slow', () => {
       fetchBytes(new URL('http://slow.test/'), { ...DEFAULTS, timeout: 0.1, lookup }),
     );
     expect(error.message).toMatch(/within 0\.1 s/);
-    expect(elapsed).toBeLessThan(1000);
+    expect(elapsed).toBeLessThan(patient(1000));
   });
 });
 
@@ -214,7 +215,7 @@ describe('too large', () => {
       const { error, elapsed } = await timed(get(path));
       expect(error).toMatchObject({ name: 'ImageLimitError', code: 'ERR_IMAGE_LIMIT' });
       expect(error.message).toMatch(/at least \d+ bytes; the limit is 1048576\./);
-      expect(elapsed).toBeLessThan(3000);
+      expect(elapsed).toBeLessThan(patient(3000));
     },
   );
 
@@ -253,7 +254,7 @@ describe('broken', () => {
     const { error, elapsed } = await timed(get(path));
     expect(error).toMatchObject({ name: 'ConnectionError', code: 'ERR_CONNECTION' });
     expect(error.message).toMatch(/^The image could not be fetched from "127\.0\.0\.1:\d+": .+\. Check the URL/);
-    expect(elapsed).toBeLessThan(1500);
+    expect(elapsed).toBeLessThan(patient(1500));
   });
 
   test.each([201, 202, 203, 204, 206, 300, 304, 400, 401, 403, 404, 418, 429, 500, 502, 503, 599])(
@@ -287,7 +288,7 @@ describe('broken', () => {
     const { port } = plain.address() as net.AddressInfo;
     const { error, elapsed } = await timed(fetchBytes(new URL(`https://127.0.0.1:${port}/`), DEFAULTS));
     expect(error).toMatchObject({ code: 'ERR_CONNECTION', message: expect.stringMatching(/wrong version number/i) });
-    expect(elapsed).toBeLessThan(1500);
+    expect(elapsed).toBeLessThan(patient(1500));
     await once(plain.close(), 'close');
   });
 });
@@ -312,7 +313,7 @@ describe('a signal', () => {
       setTimeout(() => controller.abort(reason), 100);
       const { error, elapsed } = await timed(fetched);
       expect(error).toBe(reason);
-      expect(elapsed).toBeLessThan(1000);
+      expect(elapsed).toBeLessThan(patient(1000));
       expect(server.requests.length).toBeGreaterThan(0);
     },
   );

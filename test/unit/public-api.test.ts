@@ -39,7 +39,7 @@ const CLASSES: Record<string, Members> = {
     getters: [],
     methods: [
       ...['generateWithImage', 'describeImage', 'extractText', 'analyzeChart', 'analyzeTable', 'convertToMarkdown'],
-      ...['answerVisualQuestion', 'runTask', 'batchAnalyzeImages'],
+      ...['answerVisualQuestion', 'runTask', 'batchAnalyzeImages', 'encodeImage'],
     ],
   },
   ConversationManager: {

@@ -43,6 +43,16 @@ uint32_t client::evaluate(const evaluate_request & request) {
     return last_id_;
 }
 
+uint32_t client::encode_image(const image_input & image) {
+    engine_->encode_image(++last_id_, image);
+    return last_id_;
+}
+
+uint32_t client::release_image(uint32_t kept) {
+    engine_->release_image(++last_id_, kept);
+    return last_id_;
+}
+
 uint32_t client::begin_importance(const std::string & from) {
     engine_->begin_importance(++last_id_, from);
     return last_id_;

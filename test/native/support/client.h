@@ -27,6 +27,8 @@ class client {
     uint32_t unload();
     uint32_t generate(const generate_request & request);
     uint32_t evaluate(const evaluate_request & request);
+    uint32_t encode_image(const image_input & image);
+    uint32_t release_image(uint32_t kept);
     uint32_t begin_importance(const std::string & from = "");
     uint32_t collect(const evaluate_request & request);
     uint32_t write_importance(const importance_target & target);

@@ -18,6 +18,8 @@ export function engineSubjects({ files, manager, loadedManager }) {
     ignoreEos: false,
     credit: 10,
   });
+  const { tileSize } = manager.model.info;
+  const tiles = () => ({ tiles: new Uint8Array(tileSize ** 2 * 3), tileCount: 1, aspectRatioId: 1, key: 'grey' });
   const command = () => ({ signal: new AbortController().signal, onPiece() {}, onProgress() {} });
   const withOwnEngine = (name) => ({
     args: () => [],
@@ -49,6 +51,14 @@ export function engineSubjects({ files, manager, loadedManager }) {
       { prompt: request().prompt, images: [], chunk: 0 },
       command(),
     ]),
+    'Engine#encodeImage': {
+      args: () => [tiles(), command()],
+      async call(...given) {
+        const { id } = await engine.encodeImage(...given);
+        await engine.releaseImage(id);
+      },
+    },
+    'Engine#releaseImage': method(engine, 'releaseImage', () => [1]),
     'Engine#beginImportance': {
       args: () => [null],
       call: (...given) => engine.beginImportance(...given).finally(() => engine.endImportance()),

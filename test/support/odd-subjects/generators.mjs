@@ -30,6 +30,10 @@ export function generatorsSubjects({ api, files, manager, text, vision, one, bat
     'VisionGenerator#runTask': method(vision, 'runTask', () => ['ocr', files.image, one()]),
     'VisionGenerator#batchAnalyzeImages': method(vision, 'batchAnalyzeImages', () => [[files.image], '?', batchOne()]),
   });
+  all['VisionGenerator#encodeImage'] = {
+    args: () => [files.image, { signal: new AbortController().signal }],
+    call: async (...given) => (await vision.encodeImage(...given)).release(),
+  };
   for (const name of ['describeImage', 'extractText', 'analyzeChart', 'analyzeTable', 'convertToMarkdown']) {
     all[`VisionGenerator#${name}`] = method(vision, name, () => [files.image, one()]);
   }
