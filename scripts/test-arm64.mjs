@@ -9,7 +9,7 @@
 // Tests start programs of their own, so the kernel has to know what to do with those of arm64 (binfmt_misc):
 //   mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; update-binfmts --enable qemu-aarch64
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -69,7 +69,8 @@ function copySources() {
     if (name.startsWith('vendor/') || !existsSync(path.join(root, name))) continue;
     cpSync(path.join(root, name), path.join(workspace, name), { recursive: true });
   }
-  for (const name of ['prebuilds', 'vendor']) symlinkSync(path.join(root, name), path.join(workspace, name));
+  // Hard links: what is packed for npm leaves symbolic ones out.
+  for (const name of ['prebuilds', 'vendor']) run('cp', ['-rl', path.join(root, name), workspace]);
 }
 
 /** Runs vitest of the workspace in the emulated Node. */
