@@ -77,10 +77,8 @@ function copySources() {
 function vitest(environment, ...args) {
   const bin = path.join(tree, 'node', 'bin');
   const env = { ...environment, PATH: `${bin}${path.delimiter}${process.env.PATH}` };
-  // ten times slower than the processor itself
-  const slow = ['--testTimeout', '600000', '--hookTimeout', '600000', '--maxWorkers', String(availableParallelism())];
   const program = path.join(workspace, 'node_modules', 'vitest', 'vitest.mjs');
-  return spawnSync(path.join(bin, 'node'), [program, 'run', ...slow, ...args], {
+  return spawnSync(path.join(bin, 'node'), [program, 'run', '--maxWorkers', String(availableParallelism()), ...args], {
     cwd: workspace,
     env,
     stdio: 'inherit',
