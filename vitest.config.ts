@@ -11,6 +11,9 @@ const compiledPrograms = {
   },
 };
 
+/** Milliseconds, more of them where an emulator is slower than a processor (test/support/patience.ts). */
+const patient = (limit: number) => limit * Number(process.env.BLLOSSOM_SLOWNESS ?? 1);
+
 /** A test that wants to download says so. */
 const offline = { HF_HUB_OFFLINE: '1' };
 
@@ -23,8 +26,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           env: offline,
-          testTimeout: 30_000,
-          hookTimeout: 120_000,
+          testTimeout: patient(30_000),
+          hookTimeout: patient(120_000),
         },
       },
       {
@@ -38,8 +41,8 @@ export default defineConfig({
           maxWorkers: 1,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: patient(120_000),
+          hookTimeout: patient(120_000),
         },
       },
       {
@@ -52,8 +55,8 @@ export default defineConfig({
           pool: 'forks',
           maxWorkers: 3,
           sequence: { groupOrder: 2 },
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: patient(120_000),
+          hookTimeout: patient(120_000),
         },
       },
     ],

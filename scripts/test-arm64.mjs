@@ -9,7 +9,7 @@
 // Tests start programs of their own, so the kernel has to know what to do with those of arm64 (binfmt_misc):
 //   mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; update-binfmts --enable qemu-aarch64
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -69,17 +69,16 @@ function copySources() {
     if (name.startsWith('vendor/') || !existsSync(path.join(root, name))) continue;
     cpSync(path.join(root, name), path.join(workspace, name), { recursive: true });
   }
-  for (const name of ['prebuilds', 'vendor']) symlinkSync(path.join(root, name), path.join(workspace, name));
+  // Hard links: what is packed for npm leaves symbolic ones out.
+  for (const name of ['prebuilds', 'vendor']) run('cp', ['-rl', path.join(root, name), workspace]);
 }
 
 /** Runs vitest of the workspace in the emulated Node. */
 function vitest(environment, ...args) {
   const bin = path.join(tree, 'node', 'bin');
   const env = { ...environment, PATH: `${bin}${path.delimiter}${process.env.PATH}` };
-  // ten times slower than the processor itself
-  const slow = ['--testTimeout', '600000', '--hookTimeout', '600000', '--maxWorkers', String(availableParallelism())];
   const program = path.join(workspace, 'node_modules', 'vitest', 'vitest.mjs');
-  return spawnSync(path.join(bin, 'node'), [program, 'run', ...slow, ...args], {
+  return spawnSync(path.join(bin, 'node'), [program, 'run', '--maxWorkers', String(availableParallelism()), ...args], {
     cwd: workspace,
     env,
     stdio: 'inherit',
@@ -92,11 +91,14 @@ function ctest(environment, ...args) {
   return spawnSync('ctest', ['--test-dir', tree, ...limits, ...args], { env: environment, stdio: 'inherit' }).status;
 }
 
+/** What shows nothing there: an emulated process is told that it takes no memory. */
+const MEMORY_TESTS = ['counts memory in GB', 'a stream that unpacks to half a gigabyte fails its page'];
+const unit = ['--project', 'unit', '--testNamePattern', `^(?!.*(?:${MEMORY_TESTS.join('|')}))`];
 const parity = ['--project', 'addon', 'test/addon/parity.test.ts'];
 
 const stages = {
   native: () => ctest(emulated),
-  unit: () => vitest(emulated, '--project', 'unit'),
+  unit: () => vitest(emulated, ...unit),
   parity: () => vitest(emulated, ...parity),
   sve: () => ctest(withVectors, '-R', 'odd-models|sampler') || vitest(withVectors, ...parity),
 };

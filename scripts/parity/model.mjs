@@ -52,7 +52,14 @@ export async function openModel(file, { rowMode, kvType, files = {}, threads = 1
   const prompt = (ids) => [{ tokens: Int32Array.from(ids) }];
   const greedy = (ids, images, maxTokens, logprobs) => {
     const request = { prompt: prompt(ids), images, maxTokens, sampling: GREEDY, stop: [], grammar: null };
-    return engine.generate({ ...request, logprobs, promptLookup: 0, ignoreEos: true, credit: maxTokens }).done;
+    return engine.generate({
+      ...request,
+      logprobs,
+      reusePrompt: false,
+      promptLookup: 0,
+      ignoreEos: true,
+      credit: maxTokens,
+    }).done;
   };
   return {
     info,

@@ -146,7 +146,7 @@ afterEach(async () => {
   await server.allClosed(); // no test leaves a connection behind
 });
 
-const DEFAULTS = { maxBytes: MEGABYTE, timeout: 5, maxRedirects: 3, allowPrivateAddresses: true };
+const DEFAULTS = { maxBytes: MEGABYTE, timeout: patient(5), maxRedirects: 3, allowPrivateAddresses: true };
 const urlOf = (path: string) => new URL(`http://127.0.0.1:${server.port}${path}`);
 const get = (path: string, options: Partial<FetchOptions> = {}) => fetchBytes(urlOf(path), { ...DEFAULTS, ...options });
 const decode = (path: string) =>

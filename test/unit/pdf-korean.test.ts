@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { PdfDocument, type PdfOptions, type RenderedPage } from '../../lib/document/pdf.js';
+import { patient } from '../support/patience.js';
 import { A4, KOREAN_FONT, koreanFont, type PdfFont, textPdf, writePdf } from '../support/pdf-writer.js';
 import { drawReference, inkOfPng, type ReferenceText, similarity } from '../support/rendering.js';
 
@@ -17,7 +18,7 @@ const OTHERS = ['인냥허새오 데힌먼극 2925', '                   ', '□
 const inCells = (character: string) => (character < '\x80' ? 0.5 : 1);
 
 async function render(pdf: Buffer, options?: PdfOptions): Promise<RenderedPage> {
-  const document = await PdfDocument.open(pdf, options);
+  const document = await PdfDocument.open(pdf, options, { maxSeconds: patient(60) });
   try {
     return await document.renderPage(1);
   } finally {
