@@ -4,6 +4,7 @@
 #include "cache-buffer.h"
 #include "error.h"
 #include "memory-shortage.h"
+#include "model-fingerprint.h"
 #include "model-source.h"
 #include "tensor-plan.h"
 #include "weight-placement.h"
@@ -60,6 +61,7 @@ class model_loader {
         check_memory();
         allocate();
         read_tensors();
+        model_->fingerprint = fingerprint_of(source_);
         return std::move(model_);
     }
 
