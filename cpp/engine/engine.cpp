@@ -119,15 +119,13 @@ void engine::clear_caches(uint32_t id) {
 }
 
 void engine::save_session(uint32_t id, std::string path) {
-    post(id, [this, id, path = std::move(path)] {
-        settle_session(id, loaded_runner().save_session(path, flag_of(id)));
-    });
+    post(id,
+         [this, id, path = std::move(path)] { settle_session(id, loaded_runner().save_session(path, flag_of(id))); });
 }
 
 void engine::load_session(uint32_t id, std::string path) {
-    post(id, [this, id, path = std::move(path)] {
-        settle_session(id, loaded_runner().load_session(path, flag_of(id)));
-    });
+    post(id,
+         [this, id, path = std::move(path)] { settle_session(id, loaded_runner().load_session(path, flag_of(id))); });
 }
 
 void engine::cancel(uint32_t id) {

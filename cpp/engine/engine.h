@@ -61,7 +61,8 @@ class engine {
     /** Forgets the images, and the beginnings of prompts, that no request uses. Settled by ok. */
     void clear_caches(uint32_t id);
 
-    /** Writes the images and the beginnings of prompts that are kept to a file. Requests wait meanwhile. Settled by session. */
+    /** Writes the images and the beginnings of prompts that are kept to a file. Requests wait meanwhile. Settled by
+     * session. */
     void save_session(uint32_t id, std::string path);
 
     /** Takes them from a file, as far as there is room. Requests wait meanwhile. Settled by session. */

@@ -42,8 +42,8 @@ void add_hparams(checksum & sum, const gguf_metadata & metadata) {
 
 void add_tensor(checksum & sum, const source_tensor & tensor) {
     sum.add(tensor.name);
-    for (const int64_t number : {int64_t(tensor.type), int64_t(tensor.stored->type), int64_t(tensor.change), tensor.ne[0],
-                                 tensor.ne[1], tensor.ne[2], tensor.ne[3]}) {
+    for (const int64_t number : {int64_t(tensor.type), int64_t(tensor.stored->type), int64_t(tensor.change),
+                                 tensor.ne[0], tensor.ne[1], tensor.ne[2], tensor.ne[3]}) {
         sum.add(&number, sizeof(number));
     }
     const uint64_t n_bytes = tensor.stored->bytes;

@@ -55,21 +55,24 @@ std::vector<session_part> parts_of(context & c, const session_index & index) {
     return parts;
 }
 
+void go_on_unless(const stop_function & should_stop) {
+    if (should_stop()) {
+        throw error(error_code::cancelled, "saving or loading the session was cancelled");
+    }
+}
+
 /** Calls step(first, n) for rows of a part, a few MiB at a time. */
 template <typename F>
 void for_each_chunk(const session_part & part, int64_t n_rows, const stop_function & should_stop, F && step) {
     const int64_t n_most = std::max<int64_t>(1, int64_t(chunk_bytes / part.row_bytes()));
     for (int64_t first = 0; first < n_rows; first += n_most) {
-        if (should_stop()) {
-            throw error(error_code::cancelled, "saving or loading the session was cancelled");
-        }
+        go_on_unless(should_stop);
         step(first, std::min(n_most, n_rows - first));
     }
 }
 
 /** Calls copy(row, cell, n) for the wanted ones of the rows [first, first + n) whose cells lie side by side. */
-template <typename F>
-void for_each_run(const std::vector<int64_t> & cells, int64_t first, int64_t n, F && copy) {
+template <typename F> void for_each_run(const std::vector<int64_t> & cells, int64_t first, int64_t n, F && copy) {
     for (int64_t begin = first, end = first; begin < first + n; begin = end) {
         const int64_t cell = cells[size_t(begin)];
         do {
@@ -132,8 +135,9 @@ std::string checksum_of(const session_part & part, const std::vector<int64_t> & 
     for_each_chunk(part, part.n_rows, should_stop, [&](int64_t first, int64_t n) {
         const std::vector<char> rows = read_cells(part, cells, first, n);
         if (!ggml_validate_row_data(part.cache->type, rows.data(), rows.size())) {
-            throw error(error_code::model_output, "the caches hold NaN or infinity, which the model computed: a session "
-                                                  "can be saved after they are cleared");
+            throw error(error_code::model_output,
+                        "the caches hold NaN or infinity, which the model computed: a session "
+                        "can be saved after they are cleared");
         }
         sum.add(rows.data(), rows.size());
     });
@@ -154,6 +158,7 @@ session_counts save_session(const std::string & path, context & c, const prefix_
         index.checksums.push_back(checksum_of(part, cells.of(part), should_stop));
         plan.push_back({part.name, tensor_type_name(part.cache->type), {part.cache->ne[0], part.n_rows}});
     }
+    go_on_unless(should_stop);
     gguf_writer writer(path, to_metadata(index, owner_of(c)), plan, 1);
     for (size_t i = 0; i < parts.size(); i++) {
         for_each_chunk(parts[i], parts[i].n_rows, should_stop, [&](int64_t first, int64_t n) {
@@ -210,9 +215,10 @@ void check_rows(const gguf_file & file, const session_part & part, const std::st
         sum.add(rows.data(), rows.size());
     });
     if (sum.text() != expected) {
-        file.fail(format("the session is damaged: the checksum of its tensor \"%s\" is wrong; remove the file, and save "
-                         "a new one",
-                         part.name.c_str()));
+        file.fail(
+            format("the session is damaged: the checksum of its tensor \"%s\" is wrong; remove the file, and save "
+                   "a new one",
+                   part.name.c_str()));
     }
 }
 
@@ -296,9 +302,8 @@ class session_room {
 
 session_counts load_session(const std::string & path, context & c, prefix_cache & prefixes,
                             const stop_function & should_stop) {
-    const gguf_file file = open_session(path);
-    const session_index index =
-        read_session_index(file, owner_of(c), prefixes.rule(), c.get_model().hp.n_embd_rows);
+    const gguf_file file      = open_session(path);
+    const session_index index = read_session_index(file, owner_of(c), prefixes.rule(), c.get_model().hp.n_embd_rows);
     const std::vector<session_part> parts = parts_of(c, index);
     check_shapes(file, parts, index);
     for (size_t i = 0; i < parts.size(); i++) {

@@ -122,15 +122,17 @@ void check_owner(const gguf_file & file, const session_owner & owner) {
     }
     const std::string cache = shown(file.get_str(key_cache_type));
     if (cache != cache_type_name(owner.type)) {
-        refuse(file, format("the session has keys and values of type %s, and the model was loaded with %s: load it with "
-                            "kvCacheType \"%s\"",
-                            cache.c_str(), cache_type_name(owner.type), cache.c_str()));
+        refuse(file,
+               format("the session has keys and values of type %s, and the model was loaded with %s: load it with "
+                      "kvCacheType \"%s\"",
+                      cache.c_str(), cache_type_name(owner.type), cache.c_str()));
     }
     const std::string mode = shown(file.get_str(key_row_mode));
     if (mode != row_mode_name(owner.mode)) {
-        refuse(file, format("the session was computed in the row mode %s, and the model was loaded with %s: load it with "
-                            "crossRowMode \"%s\"",
-                            mode.c_str(), row_mode_name(owner.mode), mode.c_str()));
+        refuse(file,
+               format("the session was computed in the row mode %s, and the model was loaded with %s: load it with "
+                      "crossRowMode \"%s\"",
+                      mode.c_str(), row_mode_name(owner.mode), mode.c_str()));
     }
 }
 
@@ -164,16 +166,15 @@ class prompt_reader {
 
     session_prompt read_prompt(size_t i) {
         session_prompt prompt;
-        prompt.parent   = stored_.parents[i];
-        prompt.n_shared = stored_.shared[i];
+        prompt.parent       = stored_.parents[i];
+        prompt.n_shared     = stored_.shared[i];
         const bool is_child = prompt.n_shared > 0;
         if (is_child ? prompt.parent < 0 || size_t(prompt.parent) >= i : prompt.parent != -1 || prompt.n_shared != 0) {
             fail(i, "begins with rows of a prompt that is not before it");
         }
         take_tokens(i, prompt);
         take_images(i, prompt);
-        if (is_child &&
-            common_rows(prompts_[size_t(prompt.parent)].source, prompt.source, rule_) < prompt.n_shared) {
+        if (is_child && common_rows(prompts_[size_t(prompt.parent)].source, prompt.source, rule_) < prompt.n_shared) {
             fail(i, "begins with rows that are not its own");
         }
         return prompt;
