@@ -127,6 +127,12 @@ Napi::Object write_event(Napi::Env env, const event & e) {
         kind("evaluated");
         o.Set("result", write_evaluation(env, *e.result));
         break;
+    case event::kind::session:
+        kind("session");
+        o.Set("prompts", e.session.n_prompts);
+        o.Set("tokens", e.session.n_tokens);
+        o.Set("images", e.session.n_images);
+        break;
     case event::kind::ok:
         kind("ok");
         break;
