@@ -86,7 +86,7 @@ std::vector<cross_cache::known_image> cross_cache::known_images() const {
         const image_slot & s = slots_[size_t(image.slot)];
         return s.n_users > 0 ? 0 : 1 + clock_ - s.last_use;
     };
-    std::sort(images.begin(), images.end(), [&](const auto & a, const auto & b) { return age(a) < age(b); });
+    std::stable_sort(images.begin(), images.end(), [&](const auto & a, const auto & b) { return age(a) < age(b); });
     return images;
 }
 

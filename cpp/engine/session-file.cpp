@@ -277,14 +277,18 @@ class session_room {
 
     /** An image that is here already only counts as used. */
     void take_slots() {
-        cross_cache & cross = context_.cross();
+        cross_cache & cross  = context_.cross();
+        const int64_t n_rows = context_.get_model().hp.vision.n_rows();
+        const size_t n_most  = std::min(index_.images.size(), size_t(cross.n_slots()));
+        slots_.reserve(n_most); // what is taken must be given back, whatever fails
+        cells_.cross.reserve(n_most * size_t(n_rows));
         for (const std::string & key : index_.images) {
             const auto slots = cross.acquire({key});
             if (!slots) {
                 break;
             }
             const int32_t slot = slots_.emplace_back(slots->front());
-            for (int64_t row = 0; row < context_.get_model().hp.vision.n_rows(); row++) {
+            for (int64_t row = 0; row < n_rows; row++) {
                 cells_.cross.push_back(cross.is_ready(slot) ? -1 : cross.first_cell(slot) + row);
             }
         }

@@ -207,11 +207,9 @@ class prompt_reader {
     }
 
     void take_images(size_t i, session_prompt & prompt) {
-        const std::vector<int32_t> & tokens = prompt.source.tokens;
-        const int32_t n                     = stored_.image_counts[i];
-        if (n < std::count(tokens.begin(), tokens.end(), rule_.image_token) ||
-            size_t(n) > stored_.prompt_images.size() - n_images_taken_) {
-            fail(i, "has fewer images than places for them, or more than there are");
+        const int32_t n = stored_.image_counts[i];
+        if (n < 0 || size_t(n) > stored_.prompt_images.size() - n_images_taken_) {
+            fail(i, "has more images than there are");
         }
         const auto from = stored_.prompt_images.begin() + int64_t(n_images_taken_);
         prompt.source.images.assign(from, from + n);
