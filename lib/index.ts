@@ -124,6 +124,7 @@ export {
   type LoadedModel,
   type LoadModelOptions,
   ModelManager,
+  type SessionOptions,
 } from './model-manager.js';
 export { type InstalledModel, listModels, type ModelFilter, removeModel } from './models/installed.js';
 export type { ModelRecord, ModelSource } from './models/record.js';
@@ -154,6 +155,7 @@ export type {
   NativeModelInfo as LoadedModelInfo,
   NativePlannedDevice as PlannedDevice,
   NativePromptPart as PromptPart,
+  NativeSession as SessionContents,
   NativeSystemInfo as SystemInfo,
   NativeTensorInfo as TensorInfo,
 } from './native/binding.js';

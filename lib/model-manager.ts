@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { abortable } from './abortable.js';
-import { checkCallback, checkInstance, checkOptions, checkSignal, reading } from './check.js';
+import { checkCallback, checkInstance, checkOptions, checkPath, checkSignal, reading } from './check.js';
 import { Config } from './config.js';
 import { pickDevice } from './device.js';
 import {
@@ -16,7 +16,13 @@ import {
 import { obtainModel } from './hub/obtain.js';
 import { describeModel, GB, type ModelInfo } from './model-info.js';
 import { locateModel, type ModelFiles } from './model-path.js';
-import type { NativeLoadOptions, NativeMemoryPlan, NativeModelInfo, NativeSystemInfo } from './native/binding.js';
+import type {
+  NativeLoadOptions,
+  NativeMemoryPlan,
+  NativeModelInfo,
+  NativeSession,
+  NativeSystemInfo,
+} from './native/binding.js';
 import { Engine } from './native/engine.js';
 import { loadNative } from './native/load.js';
 import { imageFetcher } from './net/image-fetcher.js';
@@ -27,6 +33,11 @@ export interface LoadModelOptions {
   /** 0 … 1. If it throws, `loadModel` returns false and `lastError` is what was thrown. */
   onProgress?: ((value: number) => void) | undefined;
   /** Aborted, `loadModel` returns false and `lastError` is the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface SessionOptions {
+  /** Aborted, the call rejects with the signal's reason: the file, or the memory, stays as it was. */
   signal?: AbortSignal | undefined;
 }
 
@@ -49,6 +60,7 @@ let reconfigure: (manager: ModelManager, config: Config) => boolean;
  * | `loadModel`               | loads                | joins            | true      | true                 | waits, loads     |
  * | `unloadModel`             | nothing to do        | ends the loading | unloads   | ends the generations | joins            |
  * | `clearMemory`             | nothing to do        | nothing to do    | clears    | clears what is idle  | nothing to do    |
+ * | `saveSession`, `loadSession` | `ModelNotLoadedError` | `ModelNotLoadedError` | work | work, the generations wait | `ModelNotLoadedError` |
  * | `healthCheck`             | false                | false            | true      | true, beside them    | false            |
  * | `planMemory`              | plans                | plans            | plans     | plans                | plans            |
  * | `getModelInfo().status`   | "not_loaded"         | "not_loaded"     | "loaded"  | "loaded"             | "not_loaded"     |
@@ -146,6 +158,37 @@ export class ModelManager implements AsyncDisposable {
   /** Frees image states and scratch memory but keeps the model, and the images of `VisionGenerator.encodeImage`. */
   async clearMemory(): Promise<void> {
     await this.#model?.engine.clearCaches();
+  }
+
+  /**
+   * Writes what requests have left in memory to a file: the states of images, and the beginnings of prompts. After a restart,
+   * `loadSession` spares computing them again. The file appears when it is complete, and replaces the old one then; it is
+   * as large as what it holds, at most as both caches (`planMemory`). Generations wait meanwhile.
+   *
+   * The file tells what was said and shown to the model: prompts can be read from it.
+   *
+   * Rejects with an `IoError` where the file cannot be written, and a `ModelNotLoadedError`.
+   *
+   * @throws InvalidArgumentError on a wrong path or wrong options
+   */
+  async saveSession(file: string, options?: SessionOptions): Promise<NativeSession> {
+    const { path, signal } = checkSession(file, options);
+    return this.requireModel().engine.saveSession(path, { signal });
+  }
+
+  /**
+   * Takes such a file into memory, the last used prompts and images first, as far as there is room: what requests use stays,
+   * and what none uses makes room. Resolves with what found room. Generations wait meanwhile.
+   *
+   * Rejects with a `ModelUnsupportedError` that says what differs when another model or quantization wrote it, or other
+   * `hardware.kvCacheType` or `model.crossRowMode`; with a `ModelFormatError` for a damaged file and one that is no session,
+   * an `IoError` where it cannot be read, and a `ModelNotLoadedError`. Nothing in memory has changed then.
+   *
+   * @throws InvalidArgumentError on a wrong path or wrong options
+   */
+  async loadSession(file: string, options?: SessionOptions): Promise<NativeSession> {
+    const { path, signal } = checkSession(file, options);
+    return this.requireModel().engine.loadSession(path, { signal });
   }
 
   /**
@@ -299,6 +342,12 @@ function toNativeOptions(config: Config, files: ModelFiles, { devices }: NativeS
     rowMode: model.crossRowMode,
     checkTensors: true,
   };
+}
+
+function checkSession(file: string, options: SessionOptions | undefined): { path: string; signal?: AbortSignal } {
+  const path = checkPath('file', file);
+  const { signal } = checkOptions('options', options, ['signal']);
+  return signal === undefined ? { path } : { path, signal: checkSignal('signal', signal) };
 }
 
 function checkConfig(config: Config): Config {

@@ -23,6 +23,8 @@ Napi::Function engine_wrap::define(Napi::Env env) {
                            InstanceMethod<&engine_wrap::cancel>("cancel"),
                            InstanceMethod<&engine_wrap::grant>("grant"),
                            InstanceMethod<&engine_wrap::clear_caches>("clearCaches"),
+                           InstanceMethod<&engine_wrap::save_session>("saveSession"),
+                           InstanceMethod<&engine_wrap::load_session>("loadSession"),
                            InstanceMethod<&engine_wrap::tokenize>("tokenize"),
                            InstanceMethod<&engine_wrap::detokenize>("detokenize"),
                            InstanceMethod<&engine_wrap::memory>("memory"),
@@ -193,6 +195,26 @@ Napi::Value engine_wrap::clear_caches(const Napi::CallbackInfo & info) {
         const uint32_t id = read_id(info);
         pump().open(env_);
         pump().get_engine().clear_caches(id);
+        return env_.Undefined();
+    });
+}
+
+Napi::Value engine_wrap::save_session(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        const uint32_t id = read_id(info);
+        std::string path  = read_string(info[1], "path");
+        pump().open(env_);
+        pump().get_engine().save_session(id, std::move(path));
+        return env_.Undefined();
+    });
+}
+
+Napi::Value engine_wrap::load_session(const Napi::CallbackInfo & info) {
+    return guarded(env_, [&]() -> Napi::Value {
+        const uint32_t id = read_id(info);
+        std::string path  = read_string(info[1], "path");
+        pump().open(env_);
+        pump().get_engine().load_session(id, std::move(path));
         return env_.Undefined();
     });
 }

@@ -31,6 +31,8 @@ class engine_wrap : public Napi::ObjectWrap<engine_wrap> {
     Napi::Value cancel(const Napi::CallbackInfo & info);
     Napi::Value grant(const Napi::CallbackInfo & info);
     Napi::Value clear_caches(const Napi::CallbackInfo & info);
+    Napi::Value save_session(const Napi::CallbackInfo & info);
+    Napi::Value load_session(const Napi::CallbackInfo & info);
     Napi::Value tokenize(const Napi::CallbackInfo & info);
     Napi::Value detokenize(const Napi::CallbackInfo & info);
     Napi::Value memory(const Napi::CallbackInfo & info);

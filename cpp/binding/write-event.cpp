@@ -131,6 +131,12 @@ Napi::Object write_event(Napi::Env env, const event & e) {
         kind("encoded");
         o.Set("encodeTime", double(e.value));
         break;
+    case event::kind::session:
+        kind("session");
+        o.Set("prompts", e.session.n_prompts);
+        o.Set("tokens", e.session.n_tokens);
+        o.Set("images", e.session.n_images);
+        break;
     case event::kind::ok:
         kind("ok");
         break;

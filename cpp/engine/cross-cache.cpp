@@ -73,6 +73,23 @@ std::optional<std::vector<int32_t>> cross_cache::acquire(const std::vector<std::
     return taken;
 }
 
+std::vector<cross_cache::known_image> cross_cache::known_images() const {
+    std::vector<known_image> images;
+    for (int32_t i = 0; i < n_slots(); i++) {
+        const image_slot & s = slots_[size_t(i)];
+        if (s.is_ready && !s.key.empty() && find(s.key, {}) == i) {
+            images.push_back({s.key, i});
+        }
+    }
+    // one in use was not released yet
+    const auto age = [this](const known_image & image) {
+        const image_slot & s = slots_[size_t(image.slot)];
+        return s.n_users > 0 ? 0 : 1 + clock_ - s.last_use;
+    };
+    std::stable_sort(images.begin(), images.end(), [&](const auto & a, const auto & b) { return age(a) < age(b); });
+    return images;
+}
+
 void cross_cache::release(int32_t index) {
     image_slot & s = slots_[size_t(index)];
     s.n_users      = s.n_users - 1;

@@ -44,6 +44,14 @@ class cross_cache {
     /** The image was written into its slot. */
     void commit(int32_t slot) { slots_[size_t(slot)].is_ready = true; }
 
+    struct known_image {
+        std::string key;
+        int32_t slot;
+    };
+
+    /** The images that requests can find here, each once; the last used one first. */
+    std::vector<known_image> known_images() const;
+
     bool is_ready(int32_t slot) const { return slots_[size_t(slot)].is_ready; }
 
     /** Keeps others from finding what was written into a slot. */

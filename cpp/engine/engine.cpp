@@ -132,6 +132,16 @@ void engine::clear_caches(uint32_t id) {
     });
 }
 
+void engine::save_session(uint32_t id, std::string path) {
+    post(id,
+         [this, id, path = std::move(path)] { settle_session(id, loaded_runner().save_session(path, flag_of(id))); });
+}
+
+void engine::load_session(uint32_t id, std::string path) {
+    post(id,
+         [this, id, path = std::move(path)] { settle_session(id, loaded_runner().load_session(path, flag_of(id))); });
+}
+
 void engine::cancel(uint32_t id) {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto found = flags_.find(id);
@@ -207,6 +217,14 @@ void engine::emit(event && e) {
 void engine::settle_ok(uint32_t id) {
     event e{};
     e.id = id;
+    emit(std::move(e));
+}
+
+void engine::settle_session(uint32_t id, const session_counts & counts) {
+    event e{};
+    e.type    = event::kind::session;
+    e.id      = id;
+    e.session = counts;
     emit(std::move(e));
 }
 

@@ -71,7 +71,14 @@ class engine {
     /** Forgets the images that nobody keeps, and the beginnings of prompts, that no request uses. Settled by ok. */
     void clear_caches(uint32_t id);
 
-    /** Cancels a load, a generation, an evaluation, an encode or a collect; unknown ids are ignored. */
+    /** Writes the images and the beginnings of prompts that are kept to a file. Requests wait meanwhile. Settled by
+     * session. */
+    void save_session(uint32_t id, std::string path);
+
+    /** Takes them from a file, as far as there is room. Requests wait meanwhile. Settled by session. */
+    void load_session(uint32_t id, std::string path);
+
+    /** Cancels a load, a generation, an evaluation, an encode, a collect or a session; unknown ids are ignored. */
     void cancel(uint32_t id);
 
     /** Allows a generation to send more pieces; unknown ids are ignored. */
@@ -109,6 +116,7 @@ class engine {
     bool step();
     void emit(event && e);
     void settle_ok(uint32_t id);
+    void settle_session(uint32_t id, const session_counts & counts);
     void settle_error(uint32_t id, const error & cause);
     void do_load(uint32_t id, const engine_options & options, const cancel_flag & cancelled);
     void do_unload(const char * reason);

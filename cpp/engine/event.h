@@ -1,5 +1,5 @@
 #pragma once
-// What the engine says. Every id is settled by exactly one event of kind loaded, done, evaluated, encoded, ok or error.
+// What the engine says. Every id is settled by exactly one event; all kinds but progress and piece do that.
 
 #include "context.h"
 #include "memory-shortage.h"
@@ -34,7 +34,7 @@ struct model_info {
 };
 
 struct event {
-    enum class kind { progress, piece, loaded, done, evaluated, encoded, ok, error };
+    enum class kind { progress, piece, loaded, done, evaluated, encoded, session, ok, error };
 
     kind type   = kind::ok;
     uint32_t id = 0;
@@ -48,6 +48,7 @@ struct event {
     generate_stats stats;
     std::shared_ptr<const model_info> info;
     std::shared_ptr<const evaluation> result;
+    session_counts session;
     std::shared_ptr<const memory_shortage> shortage; // error{out_of_memory}, where it is known
 
     /** Whether it settles its id. */

@@ -5,6 +5,7 @@
 #include "cache-buffer.h"
 #include "error.h"
 #include "memory-shortage.h"
+#include "model-fingerprint.h"
 #include "model-source.h"
 #include "padding-tiles.h"
 #include "tensor-plan.h"
@@ -63,6 +64,7 @@ class model_loader {
         allocate();
         read_tensors();
         model_->vision.padding_alike = find_alike_padding(model_->hp.vision, model_->vision);
+        model_->fingerprint = fingerprint_of(source_);
         return std::move(model_);
     }
 

@@ -38,6 +38,7 @@ struct model {
     std::vector<ggml_context_ptr> contexts;
     std::vector<ggml_backend_buffer_ptr> buffers;
 
+    std::string fingerprint; // model-fingerprint.h; of an outline, none
     int64_t n_params = 0;
     size_t n_bytes   = 0;                  // bytes of weights, as stored
     std::string ftype;                     // type that holds most of the weights, e.g. "Q4_K"

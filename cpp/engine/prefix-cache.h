@@ -33,6 +33,11 @@ int32_t common_rows(const row_source & a, const row_source & b, const sight & ru
 
 class prefix_cache {
   public:
+    struct entry {
+        row_source source;
+        cell_list cells; // one for every token
+    };
+
     prefix_cache(cell_pool & pool, const sight & rule) : pool_(pool), rule_(rule) {}
 
     /** Takes over rows that were computed: of the first cells.size() tokens of their source. */
@@ -50,17 +55,12 @@ class prefix_cache {
     void clear() { entries_.clear(); }
 
     const sight & rule() const { return rule_; }
-    size_t n_entries() const { return entries_.size(); }
+    const std::list<entry> & entries() const { return entries_; } // the last used one first
 
   private:
-    struct entry {
-        row_source source;
-        cell_list cells; // one for every token
-    };
-
     cell_pool & pool_;
     sight rule_;
-    std::list<entry> entries_; // the last used one first
+    std::list<entry> entries_;
 };
 
 } // namespace bllossom

@@ -54,6 +54,13 @@ struct evaluation {
     std::vector<std::vector<float>> cross_states;    // per image, [n_rows][n_embd]
 };
 
+/** What of a session was saved, or found room. */
+struct session_counts {
+    int32_t n_prompts = 0;
+    int32_t n_tokens  = 0; // whose keys and values are there; those that prompts begin with together count once
+    int32_t n_images  = 0;
+};
+
 enum class finish_reason { stop, length };
 
 /** Seconds and counts. */

@@ -2,6 +2,7 @@
 
 #include "error.h"
 #include "request-check.h"
+#include "session-file.h"
 
 #include <algorithm>
 #include <numeric>
@@ -455,6 +456,16 @@ void runner::release(sequence & s) {
 void runner::clear_caches() {
     prefixes_.clear();
     context_.cross().clear_unused();
+}
+
+session_counts runner::save_session(const std::string & path, const cancel_flag & cancelled) {
+    const computing_scope scope(computing_, {cancelled.get()});
+    return bllossom::save_session(path, context_, prefixes_, [this] { return should_abort(); });
+}
+
+session_counts runner::load_session(const std::string & path, const cancel_flag & cancelled) {
+    const computing_scope scope(computing_, {cancelled.get()});
+    return bllossom::load_session(path, context_, prefixes_, [this] { return should_abort(); });
 }
 
 // --- whole prompts --------------------------------------------------------------------------------------------------

@@ -49,6 +49,10 @@ class runner {
     /** Forgets the images and the beginnings that no request uses. */
     void clear_caches();
 
+    // Both run to their end while requests wait, and throw (session-file.h).
+    session_counts save_session(const std::string & path, const cancel_flag & cancelled);
+    session_counts load_session(const std::string & path, const cancel_flag & cancelled);
+
     /** Does one piece of work. Returns false when there is nothing to do. */
     bool step();
 

@@ -278,7 +278,16 @@ export interface NativeLogprobs {
 
 export type FinishReason = 'stop' | 'length';
 
-/** Everything the engine says, in order. `id` is the one the command was given. All but the first two kinds settle it. */
+/** What of a session was saved, or found room. */
+export interface NativeSession {
+  /** Beginnings of prompts. */
+  prompts: number;
+  /** Of these prompts; what several begin with counts once. */
+  tokens: number;
+  images: number;
+}
+
+/** Everything the engine says, in order. `id` is the one the command was given. Any but the first two settles it. */
 export type NativeEvent =
   | { kind: 'progress'; id: number; value: number }
   | { kind: 'piece'; id: number; text: string }
@@ -293,6 +302,7 @@ export type NativeEvent =
     }
   | { kind: 'evaluated'; id: number; result: NativeEvaluation }
   | { kind: 'encoded'; id: number; encodeTime: number }
+  | ({ kind: 'session'; id: number } & NativeSession)
   | { kind: 'ok'; id: number }
   | ({ kind: 'error'; id: number } & NativeFailure);
 
@@ -345,7 +355,11 @@ export interface NativeEngine {
   writeImportance(id: number, target: NativeImportanceTarget): void;
   /** Forgets what was collected; harmless when nothing was begun. */
   endImportance(id: number): void;
-  /** Cancels a load, a generation, an evaluation, an encode or a collect; it settles with ERR_CANCELLED unless it already has. */
+  /** Writes the images and the beginnings of prompts that are kept to a file. Requests wait meanwhile. */
+  saveSession(id: number, path: string): void;
+  /** Takes them from a file, as far as there is room. */
+  loadSession(id: number, path: string): void;
+  /** Cancels a load, a generation, an evaluation, an encode, a collect or a session; it settles with ERR_CANCELLED unless it already has. */
   cancel(id: number): void;
   grant(id: number, pieces: number): void;
   /** Frees cached image states, those excepted that are kept or in use. */

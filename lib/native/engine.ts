@@ -29,6 +29,7 @@ import type {
   NativeModelInfo,
   NativePromptPart,
   NativeRequest,
+  NativeSession,
   NativeStats,
 } from './binding.js';
 
@@ -153,6 +154,16 @@ export class Engine {
     await this.#command('clearCaches', (id) => this.#native.clearCaches(id)).settled;
   }
 
+  async saveSession(path: string, command?: CommandOptions): Promise<NativeSession> {
+    const { settled } = this.#command('saveSession', (id) => this.#native.saveSession(id, path), command);
+    return toSession(await settled);
+  }
+
+  async loadSession(path: string, command?: CommandOptions): Promise<NativeSession> {
+    const { settled } = this.#command('loadSession', (id) => this.#native.loadSession(id, path), command);
+    return toSession(await settled);
+  }
+
   tokenize(prompt: NativePromptPart[]): Int32Array {
     return this.#direct(() => this.#native.tokenize(prompt));
   }
@@ -245,6 +256,11 @@ export class Engine {
     } else if (event.kind === 'error') command.reject(errorFromNative(event));
     else command.resolve(event);
   }
+}
+
+function toSession(event: NativeEvent): NativeSession {
+  const { prompts, tokens, images } = event as Extract<NativeEvent, { kind: 'session' }>;
+  return { prompts, tokens, images };
 }
 
 function checkCommand(options: CommandOptions | undefined): CommandOptions {

@@ -1,16 +1,18 @@
+import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { ConversationManager } from '../../lib/conversation-manager.js';
 import { DocumentProcessor } from '../../lib/document-processor.js';
 import { BllossomError } from '../../lib/errors.js';
 import type { Generation } from '../../lib/generation.js';
+import type { SessionContents } from '../../lib/index.js';
 import { type LoadedModel, ModelManager } from '../../lib/model-manager.js';
 import type { GenerationResult } from '../../lib/run-generation.js';
 import { safeGenerate } from '../../lib/safe-generate.js';
 import { TextGenerator } from '../../lib/text-generator.js';
 import { VisionGenerator } from '../../lib/vision-generator.js';
 import { withModel } from '../../lib/with-model.js';
-import { loadedManager, tinyImages } from '../support/model.js';
+import { loadedManager, temporaryFolder, tinyImages } from '../support/model.js';
 
 interface Situation {
   manager: ModelManager;
@@ -96,6 +98,18 @@ const answers = async (result: PromiseLike<{ success: boolean }>) => ((await res
 const items = async (batch: PromiseLike<readonly ({ success: true } | { success: false; error: Error })[]>) =>
   (await batch).map((item) => (item.success ? 'answers' : (item.error as BllossomError).code));
 
+/** A session of the tiny model. */
+let session: string;
+beforeAll(async () => {
+  const { manager } = await idle();
+  session = newFile();
+  await manager.saveSession(session);
+  await manager.unloadModel();
+});
+let files = 0;
+const newFile = () => join(temporaryFolder(), `session-${files++}`);
+const sessionOf = async (counts: Promise<SessionContents>) => ((await counts).prompts >= 0 ? 'session' : 'none');
+
 type Operation = (situation: Situation) => unknown;
 
 /** What every operation does in every state; the docstring of ModelManager says the same. */
@@ -103,6 +117,8 @@ const TABLE: [name: string, run: Operation, outcomes: Outcomes][] = [
   ['loadModel', ({ manager }) => manager.loadModel(), all(true)],
   ['unloadModel', ({ manager }) => manager.unloadModel(), all(undefined)],
   ['clearMemory', ({ manager }) => manager.clearMemory(), all(undefined)],
+  ['saveSession', ({ manager }) => sessionOf(manager.saveSession(newFile())), whether('session', 'ERR_NOT_LOADED')],
+  ['loadSession', ({ manager }) => sessionOf(manager.loadSession(session)), whether('session', 'ERR_NOT_LOADED')],
   ['healthCheck', ({ manager }) => manager.healthCheck(), whether(true, false)],
   ['planMemory', async ({ manager }) => (await manager.planMemory()).weights > 0, all(true)],
   ['isLoaded', ({ manager }) => manager.isLoaded, whether(true, false)],

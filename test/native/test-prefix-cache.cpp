@@ -84,18 +84,18 @@ void what_was_computed_of_the_source_is_kept_and_no_more() {
     f.cache.keep({{1, 2, 3, 4}, {}}, std::move(cells));
     CHECK(f.found({1, 2, 3, 4}) == 2 && f.pool.n_free() == 62);
     f.cache.keep({{1, 2, 3}, {}}, cell_list(f.pool));
-    CHECK(f.cache.n_entries() == 1);
+    CHECK(f.cache.entries().size() == 1);
 }
 
 void a_longer_entry_replaces_its_own_beginning() {
     fixture f;
     f.keep({{1, 2}, {}});
     f.keep({{1, 2, 3, 4}, {}});
-    CHECK(f.cache.n_entries() == 1 && f.pool.n_free() == 60);
+    CHECK(f.cache.entries().size() == 1 && f.pool.n_free() == 60);
     f.keep({{1, 2, 3}, {}}); // is there already
-    CHECK(f.cache.n_entries() == 1 && f.pool.n_free() == 60 && f.found({1, 2, 3, 4}) == 4);
+    CHECK(f.cache.entries().size() == 1 && f.pool.n_free() == 60 && f.found({1, 2, 3, 4}) == 4);
     f.keep({{1, image}, {""}}); // could never be found
-    CHECK(f.cache.n_entries() == 1 && f.pool.n_free() == 60);
+    CHECK(f.cache.entries().size() == 1 && f.pool.n_free() == 60);
 }
 
 void the_longest_unused_entry_makes_room() {
@@ -105,11 +105,11 @@ void the_longest_unused_entry_makes_room() {
     f.keep({{3, 3, 3}, {}});
     f.found({1, 1});
     f.cache.make_room(55); // is free
-    CHECK(f.cache.n_entries() == 3);
+    CHECK(f.cache.entries().size() == 3);
     f.cache.make_room(56);
     CHECK(f.found({2}) == 0 && f.found({1}) == 1 && f.found({3}) == 1);
     f.cache.make_room(64);
-    CHECK(f.cache.n_entries() == 0 && f.pool.n_free() == 64);
+    CHECK(f.cache.entries().size() == 0 && f.pool.n_free() == 64);
     f.cache.make_room(65); // there is no more
 }
 
@@ -129,7 +129,7 @@ void relatives_of_bad_rows_are_dropped() {
     f.cache.drop_relatives(used);
     CHECK(f.found({1}) == 0 && f.found({5}) == 1);
     f.cache.drop_relatives(cell_list());
-    CHECK(f.cache.n_entries() == 1);
+    CHECK(f.cache.entries().size() == 1);
 }
 
 } // namespace

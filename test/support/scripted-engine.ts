@@ -142,6 +142,12 @@ export class ScriptedNative implements NativeEngine {
   endImportance(): void {
     throw new Error('not scripted');
   }
+  saveSession(): void {
+    throw new Error('not scripted');
+  }
+  loadSession(): void {
+    throw new Error('not scripted');
+  }
   tokenize(): Int32Array {
     throw Object.assign(new Error('nothing is loaded'), { code: 'ERR_NOT_LOADED' });
   }

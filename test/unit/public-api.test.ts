@@ -27,7 +27,10 @@ const CLASSES: Record<string, Members> = {
   ModelManager: {
     fields: [],
     getters: ['config', 'lastError', 'model', 'processor', 'device', 'isLoaded'],
-    methods: ['requireModel', 'loadModel', 'unloadModel', 'clearMemory', 'planMemory', 'getModelInfo', 'healthCheck'],
+    methods: [
+      ...['requireModel', 'loadModel', 'unloadModel', 'clearMemory', 'saveSession', 'loadSession', 'planMemory'],
+      ...['getModelInfo', 'healthCheck'],
+    ],
   },
   TextGenerator: {
     fields: ['config', 'manager'],

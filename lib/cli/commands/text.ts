@@ -16,10 +16,17 @@ import {
 } from '../options.js';
 import { Output, type OutputOptions, writeAnswer } from '../output.js';
 import { type FormatOptions, formatOf, withFormatOptions } from '../response-format.js';
+import {
+  checkSessionFile,
+  keepSession,
+  restoreSession,
+  type SessionFileOptions,
+  withSessionOption,
+} from '../session.js';
 import { readStandardInput } from '../standard-input.js';
 import { untilStopped } from '../stopping.js';
 
-interface TextOptions extends ModelOptions, GenerationOptions, FormatOptions, OutputOptions {
+interface TextOptions extends ModelOptions, GenerationOptions, FormatOptions, SessionFileOptions, OutputOptions {
   interactive?: boolean;
 }
 
@@ -30,7 +37,7 @@ export function registerText(program: Command): void {
     .description(message('text'))
     .argument('[prompt]', message('promptArgument'))
     .option('-i, --interactive', message('interactive'));
-  withOutputOptions(withFormatOptions(withGenerationOptions(withModelOptions(command)))).action(
+  withOutputOptions(withSessionOption(withFormatOptions(withGenerationOptions(withModelOptions(command))))).action(
     (prompt, options: TextOptions) =>
       options.interactive ? chat(prompt, options) : untilStopped((signal) => answer(prompt, options, signal)),
   );
@@ -40,11 +47,17 @@ async function chat(prompt: string | undefined, options: TextOptions): Promise<v
   if (options.output !== undefined) throw new UsageError('outputInteractive');
   const config = configure(options);
   const generating = { ...samplingOf(options), ...(await formatOf(options)) };
+  await checkSessionFile(options);
   const { manager } = await untilStopped(async (signal) =>
     load(await orDemoModel(config, options), { signal, quiet: options.json }),
   );
   try {
-    await interact({ manager, config, generating, options, prompt });
+    await untilStopped((signal) => restoreSession(manager, options, signal));
+    try {
+      await interact({ manager, config, generating, options, prompt });
+    } finally {
+      await untilStopped((signal) => keepSession(manager, options, signal)); // also where Ctrl-C ends the chat
+    }
   } finally {
     await manager.unloadModel();
   }
@@ -54,15 +67,18 @@ async function answer(argument: string | undefined, options: TextOptions, signal
   const config = configure(options);
   const generating: GenerateOptions = { ...samplingOf(options), ...(await formatOf(options)), signal };
   const output = await Output.open(options.output, signal);
+  await checkSessionFile(options);
   const prompt = await readPrompt(argument, signal);
   await withLoadedModel(
     await orDemoModel(config, options),
     { signal, quiet: options.json },
     async ({ manager, loadTime }) => {
+      await restoreSession(manager, options, signal);
       await writeAnswer(new TextGenerator(manager).generate(prompt, generating), output, options, { loadTime });
+      await output.finish();
+      await keepSession(manager, options, signal);
     },
   );
-  await output.finish();
 }
 
 /** The argument; without one, or with "-", what is piped in. */

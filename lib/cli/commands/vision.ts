@@ -18,9 +18,21 @@ import {
 import { Output, type OutputOptions, writeAnswer } from '../output.js';
 import { ask, type Question, questionOf, TASKS, type Task } from '../question.js';
 import { type FormatOptions, formatOf, withFormatOptions } from '../response-format.js';
+import {
+  checkSessionFile,
+  keepSession,
+  restoreSession,
+  type SessionFileOptions,
+  withSessionOption,
+} from '../session.js';
 import { untilStopped } from '../stopping.js';
 
-interface VisionCommandOptions extends ModelOptions, GenerationOptions, FormatOptions, OutputOptions {
+interface VisionCommandOptions
+  extends ModelOptions,
+    GenerationOptions,
+    FormatOptions,
+    SessionFileOptions,
+    OutputOptions {
   prompt?: string;
   task?: Task;
   language?: Language;
@@ -36,7 +48,8 @@ export function registerVision(program: Command): void {
     .option('-p, --prompt <text>', message('prompt'))
     .addOption(new Option('--task <task>', message('task')).choices(TASKS))
     .addOption(new Option('--language <language>', message('language')).choices(LANGUAGES));
-  withOutputOptions(withFormatOptions(withGenerationOptions(withModelOptions(command))), { several: true }).action(
+  withFormatOptions(withGenerationOptions(withModelOptions(command)));
+  withOutputOptions(withSessionOption(command), { several: true }).action(
     (inputs: string[], options: VisionCommandOptions) => untilStopped((signal) => answer(inputs, options, signal)),
   );
 }
@@ -47,14 +60,17 @@ async function answer(inputs: string[], options: VisionCommandOptions, signal: A
   const question = checkedQuestion(prompt, options);
   const generating: VisionOptions = { ...samplingOf(options), ...(await formatOf(options)), signal };
   const output = await Output.open(options.output, signal);
+  await checkSessionFile(options);
   const sources: { name: string; image: ImageSource }[] = [];
   for (const name of images) sources.push({ name, image: await checkedImage(name, config, signal) });
 
   try {
     await withLoadedModel(await orDemoModel(config, options), { signal, quiet: options.json }, async (loaded) => {
+      await restoreSession(loaded.manager, options, signal);
       const [only] = sources;
       if (sources.length === 1 && only) await answerOne(only, loaded);
       else for (const source of sources) await answerOneOfMany(source, loaded);
+      await keepSession(loaded.manager, options, signal);
     });
   } finally {
     await output.finish(); // also when it was stopped: the answers before are complete

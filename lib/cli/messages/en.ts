@@ -40,6 +40,8 @@ export const EN = {
   formatTwice: 'Give --schema or --grammar, not both',
   formatStop: '--stop does not go with --schema or --grammar: a stop text would cut the answer',
   formatRefused: '{file}: {why}',
+  session: 'file of what the model has computed of prompts and images: loaded if it exists, saved at the end',
+  sessionRefused: '{why}. Name another file with --session, or delete this one and it is made anew',
   output: 'write the answer to a file, once it is complete',
   json: 'print JSON instead of a stream',
   jsonLines: 'print JSON instead of a stream; of several images or documents one line each',

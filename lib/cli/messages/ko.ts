@@ -42,6 +42,8 @@ export const KO: Record<MessageKey, string> = {
   formatTwice: '--schema와 --grammar 가운데 하나만 주세요',
   formatStop: '--stop은 --schema, --grammar와 함께 쓸 수 없습니다: 답이 중간에 잘립니다',
   formatRefused: '{file}: {why}',
+  session: '프롬프트와 이미지에서 모델이 계산한 것을 담는 파일: 있으면 불러오고, 끝나면 저장합니다',
+  sessionRefused: '세션을 쓸 수 없습니다: {why}. --session에 다른 파일을 주거나, 이 파일을 지우면 새로 만듭니다',
   output: '답이 완성되면 파일에 씁니다',
   json: '스트림 대신 JSON을 출력합니다',
   jsonLines: '스트림 대신 JSON을 출력합니다; 이미지나 문서가 여럿이면 한 줄에 하나씩',

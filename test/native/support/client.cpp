@@ -78,6 +78,16 @@ uint32_t client::clear_caches() {
     return last_id_;
 }
 
+uint32_t client::save_session(const std::string & path) {
+    engine_->save_session(++last_id_, path);
+    return last_id_;
+}
+
+uint32_t client::load_session(const std::string & path) {
+    engine_->load_session(++last_id_, path);
+    return last_id_;
+}
+
 void client::collect() {
     for (event & e : engine_->drain()) {
         events_[e.id].push_back(std::move(e));

@@ -34,6 +34,8 @@ class client {
     uint32_t write_importance(const importance_target & target);
     uint32_t end_importance();
     uint32_t clear_caches();
+    uint32_t save_session(const std::string & path);
+    uint32_t load_session(const std::string & path);
 
     /** Waits until the id is settled and returns the event that did. Ends the process after a minute. */
     event settled(uint32_t id);

@@ -72,6 +72,14 @@ export function engineSubjects({ files, manager, loadedManager }) {
     'Engine#detokenize': method(engine, 'detokenize', () => [Int32Array.of(1, 2)]),
     'Engine#memory': method(engine, 'memory'),
     'Engine#clearCaches': method(engine, 'clearCaches'),
+    'Engine#saveSession': method(engine, 'saveSession', () => ['session.gguf', command()]),
+    'Engine#loadSession': {
+      args: () => ['session.gguf', command()],
+      async call(...given) {
+        await engine.saveSession('session.gguf');
+        await engine.loadSession(...given);
+      },
+    },
     'Engine#load': {
       args: () => [
         {

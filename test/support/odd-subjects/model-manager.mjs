@@ -18,6 +18,17 @@ export function modelManagerSubjects({ api, manager, sections, configured }) {
     'ModelManager#planMemory': method(manager, 'planMemory'),
     'ModelManager#healthCheck': method(manager, 'healthCheck'),
     'ModelManager#clearMemory': method(manager, 'clearMemory'),
+    'ModelManager#saveSession': method(manager, 'saveSession', () => [
+      'session.gguf',
+      { signal: new AbortController().signal },
+    ]),
+    'ModelManager#loadSession': {
+      args: () => ['session.gguf', { signal: new AbortController().signal }],
+      async call(...given) {
+        await manager.saveSession('session.gguf');
+        await manager.loadSession(...given);
+      },
+    },
     'ModelManager#[Symbol.asyncDispose]': {
       args: () => [],
       call: (...given) => new ModelManager()[Symbol.asyncDispose](...given),
