@@ -31,39 +31,39 @@ static INLINE void multiply_tile(const block_product & p, const float * a, const
         _mm_prefetch(reinterpret_cast<const char *>(c + i * p.c_stride), _MM_HINT_T0);
         _mm_prefetch(reinterpret_cast<const char *>(c + i * p.c_stride + 15), _MM_HINT_T0);
     }
-    for (int64_t k = 0; k < p.n_inner; k++) {
+    // Two pointers and one distance reach six rows without further arithmetic.
+    const int64_t a_stride = p.a_stride, b_stride = p.b_stride;
+    const float * lower = a + 3 * a_stride;
+    for (const float * end = a + p.n_inner; a < end; a++, lower++, b += b_stride) {
         const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
-        b += p.b_stride;
         for (int i = 0; i < n_rows; i++) {
-            const __m256 factor = _mm256_broadcast_ss(a + i * p.a_stride + k);
+            const __m256 factor = _mm256_broadcast_ss(i < 3 ? a + i * a_stride : lower + (i - 3) * a_stride);
             sums[i][0]          = _mm256_fmadd_ps(factor, b0, sums[i][0]);
             sums[i][1]          = _mm256_fmadd_ps(factor, b1, sums[i][1]);
         }
     }
+    const bool is_added = p.is_added;
     for (int i = 0; i < n_rows; i++) {
         for (int half = 0; half < 2; half++) {
             float * to       = c + i * p.c_stride + 8 * half;
             const __m256 sum = sums[i][half];
-            _mm256_storeu_ps(to, p.is_added ? _mm256_add_ps(_mm256_loadu_ps(to), sum) : sum);
-        }
-    }
-}
-
-/** A share of the six rows after these, which the next round begins with. */
-static INLINE void prefetch_rows(const block_product & p, int64_t row, int64_t share) {
-    constexpr int64_t line  = 16; // floats
-    const int64_t n_lines   = (p.n_inner + line - 1) / line;
-    const int64_t row_after = row + 12 <= p.n_rows ? row + 12 : p.n_rows;
-    for (int64_t r = row + 6; r < row_after; r++) {
-        for (int64_t i = share * n_lines / p.n_panels; i < (share + 1) * n_lines / p.n_panels; i++) {
-            _mm_prefetch(reinterpret_cast<const char *>(p.a + r * p.a_stride + i * line), _MM_HINT_T0);
+            _mm256_storeu_ps(to, is_added ? _mm256_add_ps(_mm256_loadu_ps(to), sum) : sum);
         }
     }
 }
 
 template <int n_rows> static INLINE void multiply_rows(const block_product & p, int64_t row) {
+    // With each panel a share of the six rows after these is fetched, with which the next round begins.
+    constexpr int64_t line  = 16; // floats
+    const int64_t n_share   = (p.n_inner + line * p.n_panels - 1) / (line * p.n_panels) * line;
+    const int64_t row_after = row + 12 <= p.n_rows ? row + 12 : p.n_rows;
     for (int64_t i = 0; i < p.n_panels; i++) {
-        prefetch_rows(p, row, i);
+        const int64_t end = (i + 1) * n_share < p.n_inner ? (i + 1) * n_share : p.n_inner;
+        for (int64_t r = row + 6; r < row_after; r++) {
+            for (int64_t k = i * n_share; k < end; k += line) {
+                _mm_prefetch(reinterpret_cast<const char *>(p.a + r * p.a_stride + k), _MM_HINT_T0);
+            }
+        }
         multiply_tile<n_rows>(p, p.a + row * p.a_stride, p.b + i * p.b_panel, p.c + row * p.c_stride + 16 * i);
     }
 }

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-typedef struct ggml_backend * ggml_backend_t;
+struct ggml_backend;
 
 namespace bllossom {
 
@@ -49,7 +49,7 @@ struct block_kernels {
 };
 
 /** Those for the level that this CPU backend was compiled for; null when there are none. */
-const block_kernels * find_block_kernels(ggml_backend_t cpu);
+const block_kernels * find_block_kernels(ggml_backend * cpu);
 
 /** For x86-64 with AVX2 and FMA; null where the compiler has no such target. */
 const block_kernels * avx2_kernels();
