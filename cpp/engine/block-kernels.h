@@ -33,9 +33,9 @@ struct block_kernels {
     void (*pack)(const float * a, int64_t a_stride, int64_t n_rows, int64_t n_inner, float * panels);
 
     /**
-     * A part of a softmax: scores become 2^((score - max) * scale + bias), where max is the largest score so far, and sum
-     * grows by them. Returns what earlier sums of this row have to be multiplied with. n: a multiple of 16; scale: above
-     * 0; bias: below 100
+     * A part of a softmax: scores become 2^((score - max) * scale + bias), where max is the largest score so far, and
+     * sum grows by them. Returns what earlier sums of this row have to be multiplied with. n: a multiple of 16; scale:
+     * above 0; bias: below 100
      */
     float (*weigh)(float * scores, const float * bias, int64_t n, float scale, float & max, float & sum);
 
