@@ -61,13 +61,14 @@ void attention_node::take_keys(const head & h, const scratch & s, int64_t first,
     const int64_t padding_tile = rows_.n_real_rows(), padding_end = padding_tile + rows_.n_padding_tile_rows();
     for (int64_t i = 0; i < n_padded; i++) {
         const bool is_repeated = first + i >= padding_tile && first + i < padding_end;
-        s.bias[i]              = i >= n ? -FLT_MAX : is_repeated ? std::log(float(rows_.n_alike)) : 0.0f;
+        s.bias[i]              = is_repeated ? std::log2(float(rows_.n_alike)) : 0.0f;
     }
 }
 
 /** Queries from `first` to before `last` attend to the first n_keys keys. */
 void attention_node::attend(const head & h, const scratch & s, int64_t first, int64_t last, int64_t n_keys) const {
-    const float factor = 1.0f / std::sqrt(float(h.n));
+    constexpr float log2_e = 1.44269504f;
+    const float factor     = log2_e / std::sqrt(float(h.n));
     std::fill(s.max + first, s.max + last, -FLT_MAX);
     std::fill(s.sum + first, s.sum + last, 0.0f);
     for (int64_t key = 0; first < last && key < n_keys; key += n_block_keys) {
@@ -80,8 +81,10 @@ void attention_node::attend(const head & h, const scratch & s, int64_t first, in
             kernels_.multiply({h.q + query * h.stride, h.stride, s.keys, n_panel, n_panel * h.n, s.scores, n_block_keys,
                                n_rows, h.n, n_padded / n_panel, false});
             for (int64_t i = 0; i < n_rows; i++) {
-                const float before = kernels_.weigh(s.scores + i * n_block_keys, s.bias, n_padded, factor,
-                                                    s.max[query + i], s.sum[query + i]);
+                float * scores = s.scores + i * n_block_keys;
+                std::fill(scores + n, scores + n_padded, -FLT_MAX); // no keys
+                const float before =
+                    kernels_.weigh(scores, s.bias, n_padded, factor, s.max[query + i], s.sum[query + i]);
                 if (key > 0 && before != 1.0f) {
                     kernels_.scale(out + i * h.stride, h.n, before);
                 }

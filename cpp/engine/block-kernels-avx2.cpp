@@ -31,39 +31,39 @@ static INLINE void multiply_tile(const block_product & p, const float * a, const
         _mm_prefetch(reinterpret_cast<const char *>(c + i * p.c_stride), _MM_HINT_T0);
         _mm_prefetch(reinterpret_cast<const char *>(c + i * p.c_stride + 15), _MM_HINT_T0);
     }
-    for (int64_t k = 0; k < p.n_inner; k++) {
+    // Two pointers and one distance reach six rows without further arithmetic.
+    const int64_t a_stride = p.a_stride, b_stride = p.b_stride;
+    const float * lower = a + 3 * a_stride;
+    for (const float * end = a + p.n_inner; a < end; a++, lower++, b += b_stride) {
         const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
-        b += p.b_stride;
         for (int i = 0; i < n_rows; i++) {
-            const __m256 factor = _mm256_broadcast_ss(a + i * p.a_stride + k);
+            const __m256 factor = _mm256_broadcast_ss(i < 3 ? a + i * a_stride : lower + (i - 3) * a_stride);
             sums[i][0]          = _mm256_fmadd_ps(factor, b0, sums[i][0]);
             sums[i][1]          = _mm256_fmadd_ps(factor, b1, sums[i][1]);
         }
     }
+    const bool is_added = p.is_added;
     for (int i = 0; i < n_rows; i++) {
         for (int half = 0; half < 2; half++) {
             float * to       = c + i * p.c_stride + 8 * half;
             const __m256 sum = sums[i][half];
-            _mm256_storeu_ps(to, p.is_added ? _mm256_add_ps(_mm256_loadu_ps(to), sum) : sum);
-        }
-    }
-}
-
-/** A share of the six rows after these, which the next round begins with. */
-static INLINE void prefetch_rows(const block_product & p, int64_t row, int64_t share) {
-    constexpr int64_t line  = 16; // floats
-    const int64_t n_lines   = (p.n_inner + line - 1) / line;
-    const int64_t row_after = row + 12 <= p.n_rows ? row + 12 : p.n_rows;
-    for (int64_t r = row + 6; r < row_after; r++) {
-        for (int64_t i = share * n_lines / p.n_panels; i < (share + 1) * n_lines / p.n_panels; i++) {
-            _mm_prefetch(reinterpret_cast<const char *>(p.a + r * p.a_stride + i * line), _MM_HINT_T0);
+            _mm256_storeu_ps(to, is_added ? _mm256_add_ps(_mm256_loadu_ps(to), sum) : sum);
         }
     }
 }
 
 template <int n_rows> static INLINE void multiply_rows(const block_product & p, int64_t row) {
+    // With each panel a share of the six rows after these is fetched, with which the next round begins.
+    constexpr int64_t line  = 16; // floats
+    const int64_t n_share   = (p.n_inner + line * p.n_panels - 1) / (line * p.n_panels) * line;
+    const int64_t row_after = row + 12 <= p.n_rows ? row + 12 : p.n_rows;
     for (int64_t i = 0; i < p.n_panels; i++) {
-        prefetch_rows(p, row, i);
+        const int64_t end = (i + 1) * n_share < p.n_inner ? (i + 1) * n_share : p.n_inner;
+        for (int64_t r = row + 6; r < row_after; r++) {
+            for (int64_t k = i * n_share; k < end; k += line) {
+                _mm_prefetch(reinterpret_cast<const char *>(p.a + r * p.a_stride + k), _MM_HINT_T0);
+            }
+        }
         multiply_tile<n_rows>(p, p.a + row * p.a_stride, p.b + i * p.b_panel, p.c + row * p.c_stride + 16 * i);
     }
 }
@@ -127,17 +127,15 @@ KERNEL static void pack(const float * a, int64_t a_stride, int64_t n_rows, int64
     }
 }
 
-/** exp(x) for x <= 0, within two units of the last place; below -87 what it is there. */
-static INLINE __m256 exp_of_negative(__m256 x) {
-    // x = n * ln 2 + r: the series of exp(r) up to r^7, its exponent raised by n
-    constexpr float series[] = {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
-    x                        = _mm256_max_ps(_mm256_set1_ps(-87.0f), x); // in this order NaN stays NaN
-    const __m256 n =
-        _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m256 r   = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
-    r          = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), r);
-    __m256 sum = _mm256_set1_ps(1.0f / 5040);
-    for (const float factor : series) {
+/** 2^x for x below 127, within two units of the last place; below -125 what it is there. */
+static INLINE __m256 exp2_of(__m256 x) {
+    // x = n + r: 2^r as a Chebyshev fit of degree 6, off by less than 2e-9, its exponent raised by n
+    constexpr float fit[] = {1.34004282e-3f, 9.61805668e-3f, 5.55032723e-2f, 0.240226509f, 0.693147207f, 1.0f};
+    x                     = _mm256_max_ps(_mm256_set1_ps(-125.0f), x); // in this order NaN stays NaN
+    const __m256 n        = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m256 r        = _mm256_sub_ps(x, n);
+    __m256 sum            = _mm256_set1_ps(1.54614447e-4f);
+    for (const float factor : fit) {
         sum = _mm256_fmadd_ps(sum, r, _mm256_set1_ps(factor));
     }
     const __m256i exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
@@ -157,30 +155,26 @@ static INLINE float sum_of(__m256 x) {
 }
 
 KERNEL static float weigh(float * scores, const float * bias, int64_t n, float scale, float & max, float & sum) {
-    const __m256 factor = _mm256_set1_ps(scale);
-    __m256 most[2]      = {_mm256_set1_ps(max), _mm256_set1_ps(max)};
+    __m256 most[2] = {_mm256_set1_ps(max), _mm256_set1_ps(max)};
     for (int64_t i = 0; i < n; i += 16) {
-        for (int half = 0; half < 2; half++) {
-            float * at     = scores + i + 8 * half;
-            const __m256 s = _mm256_fmadd_ps(_mm256_loadu_ps(at), factor, _mm256_loadu_ps(bias + i + 8 * half));
-            most[half]     = _mm256_max_ps(most[half], s);
-            _mm256_storeu_ps(at, s);
-        }
+        most[0] = _mm256_max_ps(most[0], _mm256_loadu_ps(scores + i));
+        most[1] = _mm256_max_ps(most[1], _mm256_loadu_ps(scores + i + 8));
     }
     const float before = max;
     max                = largest_of(_mm256_max_ps(most[0], most[1]));
 
-    const __m256 top = _mm256_set1_ps(max);
-    __m256 sums[2]   = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+    const __m256 top = _mm256_set1_ps(max), factor = _mm256_set1_ps(scale);
+    __m256 sums[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
     for (int64_t i = 0; i < n; i += 16) {
         for (int half = 0; half < 2; half++) {
             float * at     = scores + i + 8 * half;
-            const __m256 s = exp_of_negative(_mm256_sub_ps(_mm256_loadu_ps(at), top));
+            const __m256 x = _mm256_sub_ps(_mm256_loadu_ps(at), top);
+            const __m256 s = exp2_of(_mm256_fmadd_ps(x, factor, _mm256_loadu_ps(bias + i + 8 * half)));
             sums[half]     = _mm256_add_ps(sums[half], s);
             _mm256_storeu_ps(at, s);
         }
     }
-    const float ratio = _mm256_cvtss_f32(exp_of_negative(_mm256_set1_ps(before - max)));
+    const float ratio = _mm256_cvtss_f32(exp2_of(_mm256_set1_ps((before - max) * scale)));
     sum               = sum * ratio + sum_of(_mm256_add_ps(sums[0], sums[1]));
     return ratio;
 }
@@ -209,7 +203,9 @@ static INLINE __m256 gelu(__m256 x) {
     for (const float factor : fit) {
         p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(factor));
     }
-    const __m256 e    = exp_of_negative(_mm256_mul_ps(_mm256_mul_ps(z, z), _mm256_set1_ps(-0.5f)));
+    constexpr float half_log2_e = 0.721347520f;
+
+    const __m256 e    = exp2_of(_mm256_mul_ps(_mm256_mul_ps(z, z), _mm256_set1_ps(-half_log2_e)));
     const __m256 tail = _mm256_mul_ps(_mm256_mul_ps(z, _mm256_set1_ps(0.5f)), _mm256_mul_ps(e, p)); // |x| erfc(z) / 2
     return _mm256_sub_ps(_mm256_max_ps(x, _mm256_setzero_ps()), tail);
 }

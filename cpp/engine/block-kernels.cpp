@@ -19,7 +19,7 @@ static bool has_feature(ggml_backend_t backend, const char * name) {
     return false;
 }
 
-const block_kernels * find_block_kernels(ggml_backend_t cpu) {
+const block_kernels * find_block_kernels(ggml_backend * cpu) {
     return has_feature(cpu, "AVX2") && has_feature(cpu, "FMA") ? avx2_kernels() : nullptr;
 }
 

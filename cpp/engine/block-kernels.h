@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-typedef struct ggml_backend * ggml_backend_t;
+struct ggml_backend;
 
 namespace bllossom {
 
@@ -33,8 +33,9 @@ struct block_kernels {
     void (*pack)(const float * a, int64_t a_stride, int64_t n_rows, int64_t n_inner, float * panels);
 
     /**
-     * A part of a softmax: scores become exp(score * scale + bias - max), where max is the largest one so far and sum
-     * grows by them. Returns what earlier sums of this row have to be multiplied with. n: a multiple of 16
+     * A part of a softmax: scores become 2^((score - max) * scale + bias), where max is the largest score so far, and
+     * sum grows by them. Returns what earlier sums of this row have to be multiplied with. n: a multiple of 16; scale:
+     * above 0; bias: below 100
      */
     float (*weigh)(float * scores, const float * bias, int64_t n, float scale, float & max, float & sum);
 
@@ -49,7 +50,7 @@ struct block_kernels {
 };
 
 /** Those for the level that this CPU backend was compiled for; null when there are none. */
-const block_kernels * find_block_kernels(ggml_backend_t cpu);
+const block_kernels * find_block_kernels(ggml_backend * cpu);
 
 /** For x86-64 with AVX2 and FMA; null where the compiler has no such target. */
 const block_kernels * avx2_kernels();

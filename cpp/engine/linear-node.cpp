@@ -8,8 +8,9 @@
 
 namespace bllossom {
 
-static constexpr int64_t block_outputs = 128;
+static constexpr int64_t block_outputs = 256;
 static constexpr int64_t block_inputs  = 256; // a multiple of every type's block
+static constexpr int64_t chunk_rows    = 96;  // a multiple of the rows of a tile
 static constexpr int64_t n_panel       = block_kernels::panel;
 
 bool linear_node::takes(const ggml_tensor * w) {
@@ -59,17 +60,18 @@ void linear_node::compute(const block & at, float * work) const {
 
     const float * rows = static_cast<const float *>(at.dst->src[1]->data) + at.first_row * n_in;
     float * out        = static_cast<float *>(at.dst->data) + at.first_row * n_out + at.first_output;
+    const float * bias = b != nullptr ? static_cast<const float *>(b->data) + at.first_output : nullptr;
+    const auto finish  = is_gelu_ ? kernels_.add_gelu : kernels_.add;
     for (int64_t first = 0; first < n_in; first += block_inputs) {
         const int64_t n = std::min(block_inputs, n_in - first);
         pack_weights(kernels_, w, at.first_output, at.n_outputs, first, n, work, work + block_outputs * block_inputs);
-        kernels_.multiply({rows + first, n_in, work, n_panel, n_panel * n, out, n_out, at.n_rows, n,
-                           at.n_outputs / n_panel, first > 0});
-    }
-    if (b != nullptr) {
-        const float * bias = static_cast<const float *>(b->data) + at.first_output;
-        const auto finish  = is_gelu_ ? kernels_.add_gelu : kernels_.add;
-        for (int64_t row = 0; row < at.n_rows; row++) {
-            finish(out + row * n_out, bias, at.n_outputs);
+        for (int64_t row = 0; row < at.n_rows; row += chunk_rows) {
+            const int64_t end = std::min(row + chunk_rows, at.n_rows);
+            kernels_.multiply({rows + row * n_in + first, n_in, work, n_panel, n_panel * n, out + row * n_out, n_out,
+                               end - row, n, at.n_outputs / n_panel, first > 0});
+            for (int64_t i = row; bias != nullptr && first + n == n_in && i < end; i++) {
+                finish(out + i * n_out, bias, at.n_outputs);
+            }
         }
     }
 }

@@ -1,10 +1,12 @@
-// Which form, and why. Measured on a Zen 3 (AVX2, peak of a core: 102 GFLOP/s of F32), GFLOP/s of a core, 3208 rows:
+// Which form, and why. Measured on a Zen 3 (AVX2; a core can do 102 GFLOP/s in F32), by the processor's time, GFLOP/s
+// of a core, 3208 rows:
 //
-//   products, 1280 x 1280, 1280 x 5120, 5120 x 1280 | ggml: BF16 54-56, Q8_0 58-65, F32 58-61, F16 82-88
-//                                                   | ours, any type: MEASURED_LINEAR
-//   attention, 16 heads of 80                       | ggml: flash F32 54, F16 53; products with a softmax between
-//                                                   | F32 42, F16 48, BF16 35, of one head or of four
-//                                                   | ours: MEASURED_ATTENTION
+//   products of 1280 x 1280, 1280 x 5120, 5120 x 1280 | ggml: BF16 54-56, Q8_0 58-65, F32 58-61, F16 82-88
+//                                                     | ours, any type: 81-85, with bias and GELU
+//   attention, 16 heads of 80                         | ggml: flash F32 54, F16 53; 31 of heads that lie in rows of the
+//                                                     | tower; two products and a softmax, of one head or of four at a
+//                                                     | time, F32 42, F16 48, BF16 35
+//                                                     | ours: 69-76
 //
 // Ours computes with floats where ggml's kernels round the rows to the type of the weights, and it counts a key as
 // often as it stands for by adding a logarithm to a float. So it is taken wherever the CPU computes the tower alone and

@@ -86,7 +86,7 @@ void a_softmax_in_parts_is_a_softmax(const block_kernels & kernels) {
         largest = std::max(largest, double(scores[i]) * scale + double(bias[i]));
     }
     for (size_t i = 0; i < scores.size(); i++) {
-        total += std::exp(double(scores[i]) * scale + double(bias[i]) - largest);
+        total += std::exp2(double(scores[i]) * scale + double(bias[i]) - largest);
     }
     std::vector<float> weights = scores;
     std::vector<double> factors(n_parts, 1);
@@ -99,7 +99,7 @@ void a_softmax_in_parts_is_a_softmax(const block_kernels & kernels) {
         }
     }
     for (size_t i = 0; i < scores.size(); i++) {
-        const double expected = std::exp(double(scores[i]) * scale + double(bias[i]) - largest) / total;
+        const double expected = std::exp2(double(scores[i]) * scale + double(bias[i]) - largest) / total;
         CHECK(std::fabs(double(weights[i]) * factors[i / n] / double(sum) - expected) < 1e-5 * expected + 1e-30);
     }
 }
