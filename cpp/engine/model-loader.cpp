@@ -64,7 +64,7 @@ class model_loader {
         allocate();
         read_tensors();
         model_->vision.padding_alike = find_alike_padding(model_->hp.vision, model_->vision);
-        model_->fingerprint = fingerprint_of(source_);
+        model_->fingerprint          = fingerprint_of(source_);
         return std::move(model_);
     }
 
