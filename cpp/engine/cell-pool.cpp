@@ -19,29 +19,33 @@ cell_pool::cell_pool(int64_t n_cells, wipe_function wipe)
     : cells_(size_t(n_cells)), used_in_block_(size_t(padded_cells(n_cells) / cell_padding)), wipe_(std::move(wipe)),
       n_free_(n_cells) {}
 
-/**
- * The cell after the last one, else that of an unused block, else the lowest. A sequence that lies in blocks of its own
- * is attended to without the cells of others, and rounds its sums as it does at any other place.
- */
-int64_t cell_pool::find_free(int64_t last) {
-    if (last >= 0 && last + 1 < int64_t(cells_.size()) && cells_[size_t(last + 1)].n_users == 0) {
+/** The cell after the last one; the first one of a list: see list_start. last: -1 for none */
+int64_t cell_pool::find_free(int64_t last, list_start start) {
+    const auto is_free = [this](int64_t i) { return i < int64_t(cells_.size()) && cells_[size_t(i)].n_users == 0; };
+    if (last >= 0 && is_free(last + 1)) {
         return last + 1;
     }
-    const auto block = std::find(used_in_block_.begin(), used_in_block_.end(), 0);
-    if (block != used_in_block_.end()) {
-        return (block - used_in_block_.begin()) * cell_padding;
+    if (last < 0 && start == list_start::own_block) {
+        const auto block = std::find(used_in_block_.begin(), used_in_block_.end(), 0);
+        if (block != used_in_block_.end()) {
+            return (block - used_in_block_.begin()) * cell_padding;
+        }
     }
-    while (cells_[size_t(lowest_free_)].n_users > 0) {
+    if (is_free(next_)) {
+        return next_;
+    }
+    while (!is_free(lowest_free_)) {
         lowest_free_++;
     }
     return lowest_free_;
 }
 
-int64_t cell_pool::take(int64_t last) {
-    const int64_t index           = find_free(last);
+int64_t cell_pool::take(int64_t last, list_start start) {
+    const int64_t index           = find_free(last, start);
     cells_[size_t(index)].n_users = 1;
     used_in_block_[size_t(index / cell_padding)]++;
     n_free_--;
+    next_ = index + 1;
     return index;
 }
 
@@ -74,12 +78,14 @@ void cell_pool::wipe(std::vector<int64_t> && cells) const {
     }
 }
 
-cell_list::cell_list(cell_list && other) noexcept : pool_(other.pool_), cells_(std::move(other.cells_)) {
+cell_list::cell_list(cell_list && other) noexcept
+    : pool_(other.pool_), start_(other.start_), cells_(std::move(other.cells_)) {
     other.cells_.clear();
 }
 
 cell_list & cell_list::operator=(cell_list && other) noexcept {
     std::swap(pool_, other.pool_);
+    std::swap(start_, other.start_);
     std::swap(cells_, other.cells_);
     other.truncate(0);
     return *this;
@@ -87,7 +93,7 @@ cell_list & cell_list::operator=(cell_list && other) noexcept {
 
 void cell_list::grow(int32_t n) {
     for (int32_t i = 0; i < n; i++) {
-        cells_.push_back(pool_->take(cells_.empty() ? -1 : cells_.back()));
+        cells_.push_back(pool_->take(cells_.empty() ? -1 : cells_.back(), start_));
     }
 }
 

@@ -19,6 +19,13 @@ struct cell_range {
 /** The smallest range that holds both; a range of no cells adds nothing. */
 cell_range cover(cell_range a, cell_range b);
 
+/**
+ * Where a sequence begins to lie. In a block of `cell_padding` that nobody uses it is attended to without the cells of
+ * others, and its sums are rounded as they are at every other such place. Beside others, where the last cell was taken,
+ * the cells that one batch attends to are fewer.
+ */
+enum class list_start { own_block, beside_others };
+
 class cell_pool {
   public:
     using wipe_function = std::function<void(cell_range)>;
@@ -38,8 +45,8 @@ class cell_pool {
         bool is_trusted = true; // wiped otherwise when its last user goes: a mask hides numbers, but not NaN
     };
 
-    int64_t take(int64_t last);
-    int64_t find_free(int64_t last);
+    int64_t take(int64_t last, list_start start);
+    int64_t find_free(int64_t last, list_start start);
     void release(const int64_t * cells, int32_t n);
     void wipe(std::vector<int64_t> && cells) const;
 
@@ -48,6 +55,7 @@ class cell_pool {
     wipe_function wipe_;
     int64_t n_free_;
     int64_t lowest_free_ = 0; // no cell below is free
+    int64_t next_        = 0; // after the one that was taken last
 };
 
 /** The cells of one sequence, by position. Gives them back when it goes; must not outlive the pool. */
@@ -55,7 +63,7 @@ class cell_list {
   public:
     /** Of no pool: empty, and cannot grow. */
     cell_list() = default;
-    explicit cell_list(cell_pool & pool) : pool_(&pool) {}
+    explicit cell_list(cell_pool & pool, list_start start = list_start::own_block) : pool_(&pool), start_(start) {}
     ~cell_list() { truncate(0); }
     cell_list(cell_list && other) noexcept;
     cell_list & operator=(cell_list && other) noexcept;
@@ -63,10 +71,7 @@ class cell_list {
     int32_t size() const { return int32_t(cells_.size()); }
     int64_t operator[](int32_t pos) const { return cells_[size_t(pos)]; }
 
-    /**
-     * Takes free cells for the next n positions: side by side, from the start of a block of `cell_padding` that nobody
-     * uses, while there are such; then wherever there is one. The caller has checked n_free().
-     */
+    /** Takes free cells for the next n positions, side by side if possible. The caller has checked n_free(). */
     void grow(int32_t n);
 
     /** Keeps the first n positions, at most. */
@@ -86,6 +91,7 @@ class cell_list {
 
   private:
     cell_pool * pool_ = nullptr;
+    list_start start_ = list_start::own_block;
     std::vector<int64_t> cells_;
 };
 

@@ -146,7 +146,7 @@ bool runner::admit_next() {
         return false;
     }
     next->slots = std::move(*slots);
-    next->cells = cell_list(context_.self().cells());
+    next->cells = cell_list(context_.self().cells(), n_active == 0 ? list_start::own_block : list_start::beside_others);
     next->move_to(phase::encoding);
     return true;
 }

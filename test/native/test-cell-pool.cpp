@@ -59,17 +59,38 @@ void a_list_lies_in_blocks_of_its_own_and_is_given_back() {
     CHECK(a.size() == 0 && (all(moved) == cells{0, 1, 2}) && pool.n_free() == 765);
 }
 
-void without_a_free_block_the_lowest_cells_are_taken() {
+void without_a_free_block_other_free_cells_are_taken() {
     cell_pool pool(512, nothing);
     cell_list a = list_of(pool, 255), b = list_of(pool, 2), c = list_of(pool, 1);
-    CHECK(a[254] == 254 && b[0] == 256 && c[0] == 255);
-    a.grow(2); // its neighbour is taken
-    CHECK(a[255] == 258 && a[256] == 259);
+    CHECK(a[254] == 254 && b[0] == 256 && c[0] == 258); // after the one that was taken last
+    a.grow(2);                                          // its neighbour, then again after that one
+    CHECK(a[255] == 255 && a[256] == 259);
     b.grow(1);
     c.grow(1);
-    CHECK(b[2] == 260 && c[1] == 261); // c goes on after its last cell, which is b's first
+    CHECK(b[2] == 260 && c[1] == 261);
     a.truncate(10);
-    CHECK(list_of(pool, 1)[0] == 10);
+    c.grow(251); // up to the end, then the lowest ones
+    CHECK(c[251] == 511 && c[252] == 10);
+    CHECK(list_of(pool, 1)[0] < 256);
+}
+
+void lists_beside_others_lie_densely() {
+    cell_pool pool(4096, nothing);
+    std::vector<cell_list> lists;
+    for (int i = 0; i < 8; i++) {
+        lists.emplace_back(pool, i == 0 ? list_start::own_block : list_start::beside_others);
+        lists.back().grow(10);
+    }
+    for (int step = 0; step < 100; step++) {
+        for (cell_list & list : lists) {
+            list.grow(1);
+        }
+    }
+    cell_range all_of_them = lists[0].range();
+    for (const cell_list & list : lists) {
+        all_of_them = cover(all_of_them, list.range());
+    }
+    CHECK((all_of_them == cell_range{0, 1024})); // 880 cells
 }
 
 void a_row_sees_the_cells_up_to_its_position() {
@@ -146,7 +167,8 @@ void a_full_pool_serves_every_cell_once() {
 
 int main() {
     a_list_lies_in_blocks_of_its_own_and_is_given_back();
-    without_a_free_block_the_lowest_cells_are_taken();
+    without_a_free_block_other_free_cells_are_taken();
+    lists_beside_others_lie_densely();
     a_row_sees_the_cells_up_to_its_position();
     shared_cells_are_free_when_the_last_list_lets_go();
     distrusted_cells_are_wiped_in_runs_by_the_last_that_has_them();
