@@ -145,6 +145,9 @@ bool runner::admit_next() {
     if (!slots) {
         return false;
     }
+    if (n_active == 0 && !next->request().reuses_rows) {
+        prefixes_.clear(); // as for whole prompts: what is to come out the same begins the same
+    }
     next->slots = std::move(*slots);
     next->cells = cell_list(context_.self().cells(), n_active == 0 ? list_start::own_block : list_start::beside_others);
     next->move_to(phase::encoding);
@@ -476,7 +479,7 @@ void runner::run_whole(const evaluate_request & request, const cancel_flag & can
     if (const auto cause = pins_.refusal(std::vector<std::string>(request.images.size()))) {
         throw *cause;
     }
-    prefixes_.make_room(int64_t(tokens.size()));
+    prefixes_.clear(); // the same prompt is computed in the same cells, and so rounded the same
     const computing_scope scope(computing_, {cancelled.get()});
     run({tokens, request.images, vocab_->image_token_id(), request.chunk});
 }

@@ -5,6 +5,7 @@ import { Generation, type GenerationOptions } from '../../lib/generation.js';
 import type { LoadedModel } from '../../lib/model-manager.js';
 import { type GenerationResult, runGeneration } from '../../lib/run-generation.js';
 import { collect } from '../support/collect.js';
+import { patient } from '../support/patience.js';
 import { type ScriptedNative, scriptedEngine } from '../support/scripted-engine.js';
 
 const PARAMETERS = {
@@ -248,11 +249,11 @@ describe('ending early', () => {
 
 describe('a timeout', () => {
   it('rejects with TimeoutError, cancels, and keeps the text so far', async () => {
-    const { generation, native } = begin(words(100), { timeout: 30 }); // parks, since nobody reads
+    const { generation, native } = begin(words(100), { timeout: patient(30) }); // parks, since nobody reads
     await settle();
     const failure = await generation.settled.then(() => generation.catch((error: unknown) => error));
     expect(failure).toBeInstanceOf(TimeoutError);
-    expect((failure as Error).message).toMatch(/longer than the 30 ms allowed/);
+    expect((failure as Error).message).toContain(`longer than the ${patient(30)} ms allowed`);
     expect(native.calls).toContain('cancel');
     expect(generation.text).toBe(words(32).join(''));
   });
