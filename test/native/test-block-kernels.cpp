@@ -159,7 +159,7 @@ class computation {
         for (ggml_tensor * result : results) {
             ggml_build_forward_expand(graph, result);
         }
-        const ggml_backend_buffer_ptr buffer(ggml_backend_alloc_ctx_tensors(ctx_.get(), backends_.cpu()));
+        buffer_.reset(ggml_backend_alloc_ctx_tensors(ctx_.get(), backends_.cpu()));
         for (ggml_tensor * tensor : inputs_) {
             const auto values = random_floats(size_t(ggml_nelements(tensor)));
             std::vector<char> bytes(ggml_nbytes(tensor));
@@ -181,6 +181,7 @@ class computation {
   private:
     const backend_set & backends_;
     ggml_context_ptr ctx_;
+    ggml_backend_buffer_ptr buffer_;
     std::vector<ggml_tensor *> inputs_;
 };
 
