@@ -39,7 +39,13 @@ describe('log-probabilities', () => {
   });
 
   it('are those of the model, whatever the temperature and the bias', async () => {
-    const plain = await generator.generate('say', { ...GREEDY, maxTokens: 1, repetitionPenalty: 1, logprobs: 5, seed: 1 });
+    const plain = await generator.generate('say', {
+      ...GREEDY,
+      maxTokens: 1,
+      repetitionPenalty: 1,
+      logprobs: 5,
+      seed: 1,
+    });
     const id = plain.logprobs?.[0]?.top[4]?.id as number;
     const options = {
       maxTokens: 1,
