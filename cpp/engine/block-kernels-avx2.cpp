@@ -1,5 +1,5 @@
-// Compiled for AVX2 and FMA, so nothing in here may run before the CPU was asked (cpu-kernels.cpp), and nothing may be
-// shared with files that are compiled for less: no header with inline functions of its own, no template that is not
+// Compiled for AVX2 and FMA, so nothing in here may run before the CPU was asked (block-kernels.cpp), and nothing may
+// be shared with files that are compiled for less: no header with inline functions of its own, no template that is not
 // static. The code lies in a section of its own, by which scripts/prebuild/check.mjs knows that it may use AVX.
 
 #include "block-kernels.h"
