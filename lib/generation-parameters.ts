@@ -41,7 +41,8 @@ export interface SamplingOptions {
   /**
    * u32; the same seed and input give the same text. (Beside other requests in one batch sums are rounded differently,
    * which can turn a near tie; `hardware.kvCacheType: "f32"` makes that very unlikely.) Default: random, told in the
-   * result.
+   * result. (A text whose prompt was partly reused may come out otherwise when it is repeated with the seed told:
+   * `reusePrompt: false` for texts that are to be repeated.)
    */
   seed?: number | undefined;
   /** Texts that end the generation; not part of the response. */

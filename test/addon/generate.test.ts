@@ -157,7 +157,7 @@ describe('text', () => {
     for (const seed of [1, 1, 2, 3]) texts.push((await text.generate('hello', { ...options, seed })).response);
     expect(texts[0]).toBe(texts[1]);
     expect(new Set(texts).size).toBeGreaterThan(1);
-    const { seed, response } = await text.generate('hello', options);
+    const { seed, response } = await text.generate('hello', { ...options, reusePrompt: false });
     expect((await text.generate('hello', { ...options, seed })).response).toBe(response);
   });
 
