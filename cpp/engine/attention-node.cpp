@@ -1,6 +1,6 @@
-// A head and a part of the queries at a time. Keys and values of a block are packed once and stay in the second level
-// of the cache while the queries pass by, a few at a time; what these have seen so far is kept as a sum with its scale,
-// as flash attention does. The sums lie in the result.
+// A head and a part of the queries at a time. Keys and values of the head are packed once. A chunk of queries and what
+// they have seen so far, as a sum with its scale like in flash attention, stay in the second level of the cache while
+// blocks of keys pass by; scores are there for a few queries and one block.
 
 #include "attention-node.h"
 
@@ -10,91 +10,135 @@
 
 namespace bllossom {
 
-static constexpr int64_t n_block_keys = 256;
-static constexpr int64_t n_queries    = 48; // at a time; a multiple of the rows of a tile
-static constexpr int64_t n_panel      = block_kernels::panel;
+static constexpr int64_t n_block_keys    = 512;
+static constexpr int64_t n_key_step      = 32; // keys are filled up to a multiple: their scores are rows for kernels
+static constexpr int64_t n_chunk_queries = 384;
+static constexpr int64_t n_queries       = 48;                // at a time; a multiple of the rows of a tile
+static constexpr int64_t scores_stride   = n_block_keys + 16; // no power of two: rows would share few sets of the cache
+static constexpr int64_t n_panel         = block_kernels::panel;
+
+static int64_t with_filling(int64_t n_keys) {
+    return (n_keys + n_key_step - 1) / n_key_step * n_key_step;
+}
 
 /** One head: its columns of every row. */
 struct attention_node::head {
-    const float *q, *k, *v;
-    float * out;
-    int64_t n;      // numbers of a row
-    int64_t stride; // floats from row to row
+    const void *q, *k, *v;
+    void * out;
+    int64_t n;      // elements of a row
+    int64_t stride; // from row to row
 };
 
-/** What a thread works with. */
+/** What a thread works with. Operands hold elements; floats are there for as many. */
 struct attention_node::scratch {
-    float * keys;   // panels [n_block_keys / 16][n][16]
-    float * values; // [n_block_keys][n]
-    float * bias;   // [n_block_keys], of the scores
-    float * scores; // [n_queries][n_block_keys]
-    float * max;    // [n_rows]: the largest score of a query so far
-    float * sum;    // [n_rows]: of its weights
+    float * keys;    // block after block: panels [n_block_keys / 16][n][16]
+    float * values;  // block after block: panels [n / 16][n_block_keys][16]
+    float * bias;    // [n_keys], of the scores
+    float * queries; // [n_chunk_queries][n]
+    float * out;     // [n_chunk_queries][n]
+    float * max;     // [n_chunk_queries]: the largest score of a query so far
+    float * sum;     // [n_chunk_queries]: of its weights
+    float * scores;  // [n_queries][scores_stride], then the weights that they become
 
-    scratch(float * work, int64_t n_embd_head, int64_t n_rows)
-        : keys(work), values(keys + n_block_keys * n_embd_head), bias(values + n_block_keys * n_embd_head),
-          scores(bias + n_block_keys), max(scores + n_queries * n_block_keys), sum(max + n_rows) {}
+    /** n: numbers of a head, filled up. */
+    scratch(float * work, int64_t n, int64_t n_keys)
+        : keys(work), values(keys + with_filling(n_keys) * n), bias(values + with_filling(n_keys) * n),
+          queries(bias + with_filling(n_keys)), out(queries + n_chunk_queries * n), max(out + n_chunk_queries * n),
+          sum(max + n_chunk_queries), scores(sum + n_chunk_queries) {}
+
+    static int64_t n_floats(int64_t n, int64_t n_keys) {
+        return with_filling(n_keys) * (2 * n + 1) + n_chunk_queries * (2 * n + 2) + n_queries * scores_stride;
+    }
 };
 
-int64_t attention_node::n_work(int64_t n_embd_head, const vision_rows & rows) {
-    return n_block_keys * (2 * n_embd_head + 1 + n_queries) + 2 * rows.n_rows();
+/** Queries that attend to the first n_keys keys. */
+struct attention_node::query_range {
+    int64_t first, last; // to before it
+    int64_t n_keys;
+};
+
+int64_t attention_node::n_work(const block_kernels & kernels, int64_t n_embd_head, const vision_rows & rows) {
+    return scratch::n_floats(padded(kernels, n_embd_head), rows.n_rows());
 }
 
 ggml_tensor * attention_node::build(ggml_context * ctx0, ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
                                     ggml_tensor * work, int64_t n_head) {
     n_head_              = n_head;
     ggml_tensor * args[] = {q, k, v, work};
-    return ggml_custom_4d(ctx0, GGML_TYPE_F32, q->ne[0], q->ne[1], 1, 1, args, 4, compute, GGML_N_TASKS_MAX, this);
+    return ggml_custom_4d(ctx0, kernels_.type, q->ne[0], q->ne[1], 1, 1, args, 4, compute, GGML_N_TASKS_MAX, this);
 }
 
-/** n keys with their values, from `first` on. */
-void attention_node::take_keys(const head & h, const scratch & s, int64_t first, int64_t n) const {
-    const int64_t n_padded = (n + n_panel - 1) / n_panel * n_panel;
-    const int64_t n_packed = (n + 7) / 8 * 8; // there are as many: n_rows is a multiple of 8
-    if (n_packed < n_padded) {
-        std::memset(s.keys + (n_padded - n_panel) * h.n, 0, size_t(n_panel * h.n) * sizeof(float));
-    }
-    kernels_.pack(h.k + first * h.stride, h.stride, n_packed, h.n, s.keys);
-    for (int64_t i = 0; i < n; i++) {
-        std::memcpy(s.values + i * h.n, h.v + (first + i) * h.stride, size_t(h.n) * sizeof(float));
+/** All keys and values of a head, n_rows. */
+void attention_node::pack_keys(const head & h, const scratch & s, int64_t n_rows) const {
+    const int64_t n_inner = padded(kernels_, h.n);
+    for (int64_t key = 0; key < n_rows; key += n_block_keys) {
+        const int64_t n     = std::min(n_block_keys, n_rows - key); // a multiple of 8: half a panel
+        const int64_t whole = n / n_panel * n_panel, n_missing = with_filling(n) - whole;
+        void * panels = element_at(s.keys, key * n_inner, kernels_);
+        std::memset(element_at(s.keys, (key + whole) * n_inner, kernels_), 0,
+                    size_t(n_missing * n_inner) * ggml_type_size(kernels_.type));
+        kernels_.pack_transposed({element_at(h.k, key * h.stride, kernels_), h.stride, n, h.n}, panels);
+        kernels_.pack_panels({element_at(h.v, key * h.stride, kernels_), h.stride, n, h.n},
+                             element_at(s.values, key * n_inner, kernels_));
     }
     const int64_t padding_tile = rows_.n_real_rows(), padding_end = padding_tile + rows_.n_padding_tile_rows();
-    for (int64_t i = 0; i < n_padded; i++) {
-        const bool is_repeated = first + i >= padding_tile && first + i < padding_end;
-        s.bias[i]              = is_repeated ? std::log2(float(rows_.n_alike)) : 0.0f;
+    std::fill(s.bias, s.bias + with_filling(n_rows), 0.0f);
+    std::fill(s.bias + padding_tile, s.bias + padding_end, std::log2(float(rows_.n_alike)));
+}
+
+/** n queries from `first` on, filled up. */
+void attention_node::take_queries(const head & h, const scratch & s, int64_t first, int64_t n) const {
+    const int64_t n_inner = padded(kernels_, h.n);
+    const size_t n_bytes  = size_t(h.n) * ggml_type_size(kernels_.type),
+                 all      = size_t(n_inner) * ggml_type_size(kernels_.type);
+    for (int64_t i = 0; i < n; i++) {
+        char * to = static_cast<char *>(element_at(s.queries, i * n_inner, kernels_));
+        std::memcpy(to, element_at(h.q, (first + i) * h.stride, kernels_), n_bytes);
+        std::memset(to + n_bytes, 0, all - n_bytes);
     }
 }
 
-/** Queries from `first` to before `last` attend to the first n_keys keys. */
-void attention_node::attend(const head & h, const scratch & s, int64_t first, int64_t last, int64_t n_keys) const {
-    constexpr float log2_e = 1.44269504f;
-    const float factor     = log2_e / std::sqrt(float(h.n));
-    std::fill(s.max + first, s.max + last, -FLT_MAX);
-    std::fill(s.sum + first, s.sum + last, 0.0f);
-    for (int64_t key = 0; first < last && key < n_keys; key += n_block_keys) {
-        const int64_t n        = std::min(n_block_keys, n_keys - key);
-        const int64_t n_padded = (n + n_panel - 1) / n_panel * n_panel;
-        take_keys(h, s, key, n);
-        for (int64_t query = first; query < last; query += n_queries) {
-            const int64_t n_rows = std::min(n_queries, last - query);
-            float * out          = h.out + query * h.stride;
-            kernels_.multiply({h.q + query * h.stride, h.stride, s.keys, n_panel, n_panel * h.n, s.scores, n_block_keys,
-                               n_rows, h.n, n_padded / n_panel, false});
-            for (int64_t i = 0; i < n_rows; i++) {
-                float * scores = s.scores + i * n_block_keys;
-                std::fill(scores + n, scores + n_padded, -FLT_MAX); // no keys
-                const float before =
-                    kernels_.weigh(scores, s.bias, n_padded, factor, s.max[query + i], s.sum[query + i]);
-                if (key > 0 && before != 1.0f) {
-                    kernels_.scale(out + i * h.stride, h.n, before);
-                }
-            }
-            kernels_.multiply(
-                {s.scores, n_block_keys, s.values, h.n, n_panel, out, h.stride, n_rows, n, h.n / n_panel, key > 0});
+/** n_rows queries from `first` on in the chunk see n keys from `key` on, of n_there in the block. */
+void attention_node::see(const head & h, const scratch & s, int64_t first, int64_t n_rows, int64_t key, int64_t n,
+                         int64_t n_there) const {
+    constexpr float log2_e  = 1.44269504f;
+    const float factor      = log2_e / std::sqrt(float(h.n));
+    const int64_t n_inner   = padded(kernels_, h.n);
+    const int64_t n_filled  = with_filling(n_there);
+    const int64_t per_float = int64_t(sizeof(float) / ggml_type_size(kernels_.type)); // elements
+    float * out             = s.out + first * h.n;
+    kernels_.multiply({element_at(s.queries, first * n_inner, kernels_), n_inner,
+                       element_at(s.keys, key * n_inner, kernels_), s.scores, scores_stride, n_rows, n_inner,
+                       n_filled / n_panel, false});
+    for (int64_t i = 0; i < n_rows; i++) {
+        float * scores = s.scores + i * scores_stride;
+        std::fill(scores + n, scores + n_filled, -FLT_MAX); // not seen
+        const float before = kernels_.weigh(scores, s.bias + key, n_filled, factor, s.max[first + i], s.sum[first + i]);
+        if (key > 0 && before != 1.0f) {
+            kernels_.scale(out + i * h.n, h.n, before);
         }
     }
-    for (int64_t query = first; query < last; query++) {
-        kernels_.scale(h.out + query * h.stride, h.n, 1.0f / s.sum[query]);
+    kernels_.multiply({s.scores, scores_stride * per_float, element_at(s.values, key * n_inner, kernels_), out, h.n,
+                       n_rows, padded(kernels_, n_there), h.n / n_panel, key > 0});
+}
+
+void attention_node::attend(const head & h, const scratch & s, const query_range & range, int64_t n_rows) const {
+    for (int64_t query = range.first; query < range.last; query += n_chunk_queries) {
+        const int64_t n_chunk = std::min(n_chunk_queries, range.last - query);
+        take_queries(h, s, query, n_chunk);
+        std::fill(s.max, s.max + n_chunk, -FLT_MAX);
+        std::fill(s.sum, s.sum + n_chunk, 0.0f);
+        for (int64_t key = 0; key < range.n_keys; key += n_block_keys) {
+            const int64_t n_there = std::min(n_block_keys, n_rows - key), n = std::min(n_there, range.n_keys - key);
+            for (int64_t i = 0; i < n_chunk; i += n_queries) {
+                see(h, s, i, std::min(n_queries, n_chunk - i), key, n, n_there);
+            }
+        }
+        for (int64_t i = 0; i < n_chunk; i++) {
+            float * out = s.out + i * h.n;
+            kernels_.scale(out, h.n, 1.0f / s.sum[i]);
+            kernels_.round(out, h.n, element_at(h.out, (query + i) * h.stride, kernels_));
+        }
     }
 }
 
@@ -105,11 +149,11 @@ void attention_node::compute(ggml_tensor * dst, int ith, int nth, void * data) {
         return;
     }
     const int64_t n_head = self.n_head_, n_embd = dst->ne[0], n = n_embd / n_head, n_real = self.rows_.n_real_rows();
-    const scratch s(thread.work, n, dst->ne[1]);
+    const scratch s(thread.work, padded(self.kernels_, n), dst->ne[1]);
     const int64_t n_wanted = 4 * thread.n_threads; // jobs, so that no thread waits long for the last ones
     const row_parts rows{dst->ne[1], (n_wanted + n_head - 1) / n_head};
     const auto column = [&](const ggml_tensor * tensor, int64_t i) {
-        return static_cast<float *>(tensor->data) + i * n;
+        return element_at(tensor->data, i * n, self.kernels_);
     };
     for (;;) {
         const int64_t job = self.jobs_.take(n_head * rows.n_parts, thread.n_threads);
@@ -118,8 +162,9 @@ void attention_node::compute(ggml_tensor * dst, int ith, int nth, void * data) {
         }
         const int64_t i = job % n_head, first = rows.first(job / n_head), last = rows.first(job / n_head + 1);
         const head h{column(dst->src[0], i), column(dst->src[1], i), column(dst->src[2], i), column(dst, i), n, n_embd};
-        self.attend(h, s, std::min(first, n_real), std::min(last, n_real), dst->ne[1]);
-        self.attend(h, s, std::max(first, n_real), std::max(last, n_real), n_real);
+        self.pack_keys(h, s, dst->ne[1]);
+        self.attend(h, s, {std::min(first, n_real), std::min(last, n_real), dst->ne[1]}, dst->ne[1]);
+        self.attend(h, s, {std::max(first, n_real), std::max(last, n_real), n_real}, dst->ne[1]);
     }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The attention of the vision tower, in floats and without scores in memory.
+// The attention of the vision tower, without scores in memory.
 
 #include "kernel-node.h"
 #include "vision-rows.h"
@@ -15,12 +15,12 @@ class attention_node {
     static bool takes(int64_t n_embd_head) { return n_embd_head % block_kernels::panel == 0; }
 
     /** Floats that a thread works with. */
-    static int64_t n_work(int64_t n_embd_head, const vision_rows & rows);
+    static int64_t n_work(const block_kernels & kernels, int64_t n_embd_head, const vision_rows & rows);
 
     /**
      * Real rows attend to every row, the others to real ones. A row of a tile that stands for several counts as often
-     * as a key: the logarithm of their number is added to its score. q, k, v: F32 [n_embd, n_rows]; work: F32 [n_work,
-     * most threads] -> F32 [n_embd, n_rows]
+     * as a key: the logarithm of their number is added to its score. q, k, v: [n_embd, n_rows] of the kernels' type;
+     * work: F32 [n_work, most threads] -> [n_embd, n_rows] of that type
      */
     ggml_tensor * build(ggml_context * ctx0, ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, ggml_tensor * work,
                         int64_t n_head);
@@ -28,9 +28,13 @@ class attention_node {
   private:
     struct head;
     struct scratch;
+    struct query_range;
     static void compute(ggml_tensor * dst, int ith, int nth, void * self);
-    void attend(const head & h, const scratch & s, int64_t first, int64_t last, int64_t n_keys) const;
-    void take_keys(const head & h, const scratch & s, int64_t first, int64_t n) const;
+    void pack_keys(const head & h, const scratch & s, int64_t n_rows) const;
+    void take_queries(const head & h, const scratch & s, int64_t first, int64_t n) const;
+    void see(const head & h, const scratch & s, int64_t first, int64_t n_rows, int64_t key, int64_t n,
+             int64_t n_there) const;
+    void attend(const head & h, const scratch & s, const query_range & range, int64_t n_rows) const;
 
     const block_kernels & kernels_;
     vision_rows rows_;

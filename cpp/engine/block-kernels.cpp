@@ -1,5 +1,7 @@
 #include "block-kernels.h"
 
+#include "cpu-tiles.h"
+
 #include <cstring>
 
 #include <ggml-backend.h>
@@ -21,6 +23,10 @@ static bool has_feature(ggml_backend_t backend, const char * name) {
 
 const block_kernels * find_block_kernels(ggml_backend * cpu) {
     return has_feature(cpu, "AVX2") && has_feature(cpu, "FMA") ? avx2_kernels() : nullptr;
+}
+
+const block_kernels * find_rounding_kernels() {
+    return has_bf16_tiles() ? amx_kernels() : nullptr;
 }
 
 } // namespace bllossom

@@ -177,7 +177,7 @@ bool context::encode(const image_input & image, int32_t slot, vision_probe * pro
     {
         const assert_guard guard;
         outputs = build_vision(graph.ctx.get(), *model_, rows, inputs);
-        build_cross_kv(graph.ctx.get(), graph.gf, *model_, *cross_, rows, outputs.states, slot);
+        build_cross_kv(graph.ctx.get(), graph.gf, *model_, *cross_, *inputs.ops, outputs.states, slot);
         if (probe) {
             outputs.features = build_output_copy(graph, build_every_tile(graph.ctx.get(), rows, outputs.features));
             outputs.states   = build_output_copy(graph, build_every_tile(graph.ctx.get(), rows, outputs.states));

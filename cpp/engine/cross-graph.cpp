@@ -7,9 +7,10 @@
 
 namespace bllossom {
 
-void build_cross_kv(ggml_context * ctx0, ggml_cgraph * gf, const model & m, const cross_cache & cache,
-                    const vision_rows & rows, ggml_tensor * states, int32_t slot) {
-    const text_hparams & hp = m.hp.text;
+void build_cross_kv(ggml_context * ctx0, ggml_cgraph * gf, const model & m, const cross_cache & cache, vision_ops & ops,
+                    ggml_tensor * states, int32_t slot) {
+    const text_hparams & hp  = m.hp.text;
+    const vision_rows & rows = ops.rows();
 
     const auto write_at = [&](ggml_tensor * cur, ggml_tensor * cells, int64_t cell) {
         ggml_tensor * target = ggml_view_2d(ctx0, cells, cells->ne[0], cur->ne[1], cells->nb[1],
@@ -31,11 +32,11 @@ void build_cross_kv(ggml_context * ctx0, ggml_cgraph * gf, const model & m, cons
         }
         const text_layer & layer = m.text.layers[size_t(il)];
 
-        ggml_tensor * k = build_linear(ctx0, layer.wk, states);
+        ggml_tensor * k = ops.linear(layer.wk, states);
         k               = ggml_reshape_3d(ctx0, k, hp.n_embd_head(), hp.n_head_kv, states->ne[1]);
         k               = build_rms_norm(ctx0, k, layer.k_norm, hp.rms_eps);
         write(ggml_reshape_2d(ctx0, k, hp.n_embd_kv(), states->ne[1]), cache.k(il));
-        write(build_linear(ctx0, layer.wv, states), cache.v(il));
+        write(ops.linear(layer.wv, states), cache.v(il));
     }
 }
 

@@ -3,7 +3,7 @@
 
 #include "cross-cache.h"
 #include "model.h"
-#include "vision-rows.h"
+#include "vision-ops.h"
 
 #include <ggml.h>
 
@@ -13,7 +13,7 @@ namespace bllossom {
  * states: F32 [n_embd, n_tile_rows], the output of the projector. Appends the writes to gf: each row goes into as many
  * cells as it stands for.
  */
-void build_cross_kv(ggml_context * ctx0, ggml_cgraph * gf, const model & m, const cross_cache & cache,
-                    const vision_rows & rows, ggml_tensor * states, int32_t slot);
+void build_cross_kv(ggml_context * ctx0, ggml_cgraph * gf, const model & m, const cross_cache & cache, vision_ops & ops,
+                    ggml_tensor * states, int32_t slot);
 
 } // namespace bllossom

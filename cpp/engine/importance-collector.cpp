@@ -31,13 +31,15 @@ void importance_collector::watch(ggml_cgraph * gf, row_filter counts) {
             continue;
         }
         const ggml_tensor * inputs = node->src[1];
-        if (inputs->type != GGML_TYPE_F32 || !ggml_is_contiguous(inputs)) {
-            throw error(error_code::internal, format("the inputs of %s are not rows of floats", weight->name));
+        const bool is_known        = inputs->type == GGML_TYPE_F32 || inputs->type == GGML_TYPE_BF16; // block-kernels.h
+        if (!is_known || !ggml_is_contiguous(inputs)) {
+            throw error(error_code::internal, format("the inputs of %s are not rows of numbers", weight->name));
         }
         weights_.emplace(node, weight);
         sums_.weights[weight->name].squares.resize(size_t(weight->ne[0]));
         n_staging = std::max(n_staging, weight->ne[0]);
     }
+    rounded_.resize(size_t(n_staging));
     staging_.resize(size_t(n_staging)); // here, since nothing may be thrown while a graph runs
 }
 
@@ -50,6 +52,17 @@ bool importance_collector::on_node(ggml_tensor * node, bool ask, void * collecto
     return !ask || found != self.weights_.end();
 }
 
+/** n rows from `first` on, to staging_. */
+void importance_collector::read_rows(const ggml_tensor * inputs, int64_t first, int64_t n) {
+    const size_t offset = size_t(first) * inputs->nb[1], n_bytes = size_t(n) * inputs->nb[1];
+    if (inputs->type == GGML_TYPE_F32) {
+        ggml_backend_tensor_get(inputs, staging_.data(), offset, n_bytes);
+    } else {
+        ggml_backend_tensor_get(inputs, rounded_.data(), offset, n_bytes);
+        ggml_bf16_to_fp32_row(rounded_.data(), staging_.data(), n * inputs->ne[0]);
+    }
+}
+
 void importance_collector::add_inputs(const ggml_tensor * weight, const ggml_tensor * inputs) {
     const int64_t n_columns = weight->ne[0];
     const int64_t n_rows    = ggml_nrows(inputs);
@@ -57,7 +70,7 @@ void importance_collector::add_inputs(const ggml_tensor * weight, const ggml_ten
     input_sums & sums       = sums_.weights.find(weight->name)->second;
     for (int64_t first = 0; first < n_rows; first += n_block) {
         const int64_t n = std::min(n_block, n_rows - first);
-        ggml_backend_tensor_get(inputs, staging_.data(), size_t(first) * inputs->nb[1], size_t(n) * inputs->nb[1]);
+        read_rows(inputs, first, n);
         for (int64_t i = 0; i < n; i++) {
             if (!counts_(weight, first + i)) {
                 continue;

@@ -27,12 +27,14 @@ class importance_collector {
     const importance & sums() const { return sums_; }
 
   private:
+    void read_rows(const ggml_tensor * inputs, int64_t first, int64_t n);
     void add_inputs(const ggml_tensor * weight, const ggml_tensor * inputs);
 
     importance sums_;
     row_filter counts_;
     std::unordered_map<const ggml_tensor *, const ggml_tensor *> weights_; // multiplication of the graph -> its weight
     std::vector<float> staging_;                                           // rows on their way from the device
+    std::vector<ggml_bf16_t> rounded_; // the same as they come, where they are rounded
 };
 
 } // namespace bllossom

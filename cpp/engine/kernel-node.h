@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 
 #include <ggml.h>
 
@@ -29,13 +30,35 @@ class job_counter {
 /** One of the threads at a node. */
 struct kernel_thread {
     int64_t n_threads;
-    float * work; // its own; null: it has nothing to do
+    float * work; // its own, at the begin of a cache line; null: it has nothing to do
 
-    /** works: F32 [n_work, most threads] */
     kernel_thread(const ggml_tensor * works, int ith, int nth)
         : n_threads(std::min<int64_t>(nth, works->ne[1])),
-          work(ith < n_threads ? static_cast<float *>(works->data) + ith * works->ne[0] : nullptr) {}
+          work(ith < n_threads ? aligned(static_cast<float *>(works->data) + ith * works->ne[0]) : nullptr) {}
+
+    /** Of n_work floats for each thread. */
+    static ggml_tensor * new_works(ggml_context * ctx0, int64_t n_work, int64_t most_threads) {
+        return ggml_new_tensor_2d(ctx0, GGML_TYPE_F32, n_work + line, most_threads);
+    }
+
+  private:
+    static constexpr int64_t line = 64 / sizeof(float);
+
+    static float * aligned(float * work) {
+        const uintptr_t address = reinterpret_cast<uintptr_t>(work), unit = line * sizeof(float);
+        return reinterpret_cast<float *>((address + unit - 1) / unit * unit);
+    }
 };
+
+/** Columns or rows of an operand that its kernels can multiply. */
+inline int64_t padded(const block_kernels & kernels, int64_t n) {
+    return (n + kernels.step - 1) / kernels.step * kernels.step;
+}
+
+/** The element i from `first` on. */
+inline void * element_at(const void * first, int64_t i, const block_kernels & kernels) {
+    return static_cast<char *>(const_cast<void *>(first)) + size_t(i) * ggml_type_size(kernels.type);
+}
 
 /** Parts of about equal size. */
 struct row_parts {

@@ -36,7 +36,7 @@ std::vector<build_function> largest_graphs(const model & m, const self_cache & s
         return [&m, &cross, rows = vision_rows(m.hp.vision, n_tiles, false)](graph_builder & graph) {
             vision_inputs inputs;
             const vision_outputs outputs = build_vision(graph.ctx.get(), m, rows, inputs);
-            build_cross_kv(graph.ctx.get(), graph.gf, m, cross, rows, outputs.states, 0);
+            build_cross_kv(graph.ctx.get(), graph.gf, m, cross, *inputs.ops, outputs.states, 0);
         };
     };
     return {encode(1), largest_text_graph(m, self, cross, n_batch), encode(m.hp.vision.max_tiles)};

@@ -1,6 +1,6 @@
-// A block of outputs at a time: its weights become floats in panels of 16 outputs, 256 of their inputs at once, and
-// stay in the second level of the cache while all rows pass by; a panel and six rows are in the first level. Every
-// weight is turned into floats once, or as often as rows are divided among threads.
+// A block of outputs at a time: its weights become elements in panels of 16 outputs, as many of their inputs at once as
+// the second level of the cache holds, and stay there while all rows pass by; a panel and a few rows are in the first
+// level. Every weight is unpacked once, or as often as rows are divided among threads.
 
 #include "linear-node.h"
 
@@ -9,68 +9,105 @@
 namespace bllossom {
 
 static constexpr int64_t block_outputs = 256;
-static constexpr int64_t block_inputs  = 256; // a multiple of every type's block
-static constexpr int64_t chunk_rows    = 96;  // a multiple of the rows of a tile
+static constexpr int64_t chunk_rows    = 96; // a multiple of the rows of a tile
 static constexpr int64_t n_panel       = block_kernels::panel;
 
-bool linear_node::takes(const ggml_tensor * w) {
-    return w->ne[1] % n_panel == 0 && ggml_backend_buffer_is_host(w->buffer);
+/** What a thread works with. Operands hold elements; floats are there for as many. */
+struct linear_node::scratch {
+    float * panels; // [block_outputs / 16][n_block_inner][16]
+    float * rows;   // [16][n_block_inner], of weights
+    float * row;    // [n_block_inner], of floats
+    float * sums;   // [chunk_rows][block_outputs], of a result that does not consist of floats
+
+    scratch(const block_kernels & kernels, float * work)
+        : panels(work), rows(panels + block_outputs * kernels.n_block_inner),
+          row(rows + n_panel * kernels.n_block_inner), sums(row + kernels.n_block_inner) {}
+
+    static int64_t n_floats(const block_kernels & kernels) {
+        return (block_outputs + n_panel + 1) * kernels.n_block_inner + chunk_rows * block_outputs;
+    }
+};
+
+bool linear_node::takes(const block_kernels & kernels, const ggml_tensor * w) {
+    return w->ne[1] % n_panel == 0 && w->ne[0] % kernels.step == 0 && ggml_backend_buffer_is_host(w->buffer);
 }
 
-int64_t linear_node::n_work() {
-    return (block_outputs + n_panel) * block_inputs;
+bool linear_node::gives_elements(const block_kernels & kernels, const ggml_tensor * w) {
+    return w->ne[0] <= kernels.n_block_inner;
+}
+
+int64_t linear_node::n_work(const block_kernels & kernels) {
+    return scratch::n_floats(kernels);
 }
 
 ggml_tensor * linear_node::build(ggml_context * ctx0, ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b,
-                                 ggml_tensor * work) {
+                                 ggml_tensor * work, ggml_type type) {
     ggml_tensor * args[] = {w, cur, work, b};
-    return ggml_custom_4d(ctx0, GGML_TYPE_F32, w->ne[1], cur->ne[1], 1, 1, args, b != nullptr ? 4 : 3, compute,
-                          GGML_N_TASKS_MAX, this);
+    return ggml_custom_4d(ctx0, type, w->ne[1], cur->ne[1], 1, 1, args, b != nullptr ? 4 : 3, compute, GGML_N_TASKS_MAX,
+                          this);
 }
 
 /** Outputs and rows of one job. */
 struct linear_node::block {
-    const ggml_tensor * dst;
+    ggml_tensor * dst;
     int64_t first_output, n_outputs;
     int64_t first_row, n_rows;
 };
 
-/** Weights of n_outputs from first_output on, for n inputs from `first` on, as panels. */
-static void pack_weights(const block_kernels & kernels, const ggml_tensor * w, int64_t first_output, int64_t n_outputs,
-                         int64_t first, int64_t n, float * panels, float * floats) {
-    const ggml_to_float_t to_float = ggml_get_type_traits(w->type)->to_float;
-    const char * from              = static_cast<const char *>(w->data) + ggml_row_size(w->type, first);
-    for (int64_t i = 0; i < n_outputs; i += n_panel) {
-        const char * rows = from + size_t(first_output + i) * w->nb[1];
-        if (w->type == GGML_TYPE_F32) {
-            kernels.pack(reinterpret_cast<const float *>(rows), w->ne[0], n_panel, n, panels + i * n);
-            continue;
-        }
-        for (int64_t row = 0; row < n_panel; row++) {
-            to_float(rows + size_t(row) * w->nb[1], floats + row * n, n);
-        }
-        kernels.pack(floats, n, n_panel, n, panels + i * n);
+/** n weights of any type become elements. */
+void linear_node::unpack(ggml_type type, const char * weights, int64_t n, void * elements, float * floats) const {
+    const ggml_to_float_t to_float = ggml_get_type_traits(type)->to_float;
+    if (kernels_.type == GGML_TYPE_F32) {
+        to_float(weights, static_cast<float *>(elements), n);
+    } else if (type == GGML_TYPE_F32) {
+        kernels_.round(reinterpret_cast<const float *>(weights), n, elements);
+    } else {
+        to_float(weights, floats, n);
+        kernels_.round(floats, n, elements);
     }
 }
 
-void linear_node::compute(const block & at, float * work) const {
+/** Weights of n inputs from `first` on. */
+void linear_node::pack_weights(const block & at, int64_t first, int64_t n, const scratch & s) const {
     const ggml_tensor * w = at.dst->src[0];
-    const ggml_tensor * b = at.dst->src[3];
-    const int64_t n_in = w->ne[0], n_out = w->ne[1];
+    const char * from     = static_cast<const char *>(w->data) + ggml_row_size(w->type, first);
+    for (int64_t i = 0; i < at.n_outputs; i += n_panel) {
+        const char * rows = from + size_t(at.first_output + i) * w->nb[1];
+        void * panel      = element_at(s.panels, i * n, kernels_);
+        if (w->type == kernels_.type) {
+            kernels_.pack_transposed({rows, w->ne[0], n_panel, n}, panel);
+            continue;
+        }
+        for (int64_t row = 0; row < n_panel; row++) {
+            unpack(w->type, rows + size_t(row) * w->nb[1], n, element_at(s.rows, row * n, kernels_), s.row);
+        }
+        kernels_.pack_transposed({s.rows, n, n_panel, n}, panel);
+    }
+}
 
-    const float * rows = static_cast<const float *>(at.dst->src[1]->data) + at.first_row * n_in;
-    float * out        = static_cast<float *>(at.dst->data) + at.first_row * n_out + at.first_output;
-    const float * bias = b != nullptr ? static_cast<const float *>(b->data) + at.first_output : nullptr;
-    const auto finish  = is_gelu_ ? kernels_.add_gelu : kernels_.add;
-    for (int64_t first = 0; first < n_in; first += block_inputs) {
-        const int64_t n = std::min(block_inputs, n_in - first);
-        pack_weights(kernels_, w, at.first_output, at.n_outputs, first, n, work, work + block_outputs * block_inputs);
-        for (int64_t row = 0; row < at.n_rows; row += chunk_rows) {
-            const int64_t end = std::min(row + chunk_rows, at.n_rows);
-            kernels_.multiply({rows + row * n_in + first, n_in, work, n_panel, n_panel * n, out + row * n_out, n_out,
-                               end - row, n, at.n_outputs / n_panel, first > 0});
-            for (int64_t i = row; bias != nullptr && first + n == n_in && i < end; i++) {
-                finish(out + i * n_out, bias, at.n_outputs);
+void linear_node::compute(const block & at, const scratch & s) const {
+    const ggml_tensor * b     = at.dst->src[3];
+    const int64_t n_in        = at.dst->src[0]->ne[0];
+    const int64_t n_out       = at.dst->ne[0];
+    const bool gives_elements = at.dst->type != GGML_TYPE_F32;
+    const int64_t c_stride    = gives_elements ? block_outputs : n_out;
+    const float * bias        = b != nullptr ? static_cast<const float *>(b->data) + at.first_output : nullptr;
+    const auto finish         = is_gelu_ ? kernels_.add_gelu : kernels_.add;
+
+    for (int64_t first = 0; first < n_in; first += kernels_.n_block_inner) {
+        const int64_t n = std::min(kernels_.n_block_inner, n_in - first);
+        pack_weights(at, first, n, s);
+        for (int64_t i = 0; i < at.n_rows; i += chunk_rows) {
+            const int64_t row = at.first_row + i, n_rows = std::min(chunk_rows, at.n_rows - i);
+            const void * a   = element_at(at.dst->src[1]->data, row * n_in + first, kernels_);
+            const int64_t to = row * n_out + at.first_output; // numbers from the first one of the result
+            float * c        = gives_elements ? s.sums : static_cast<float *>(at.dst->data) + to;
+            kernels_.multiply({a, n_in, s.panels, c, c_stride, n_rows, n, at.n_outputs / n_panel, first > 0});
+            for (int64_t k = 0; bias != nullptr && first + n == n_in && k < n_rows; k++) {
+                finish(c + k * c_stride, bias, at.n_outputs);
+            }
+            for (int64_t k = 0; gives_elements && k < n_rows; k++) {
+                kernels_.round(c + k * c_stride, at.n_outputs, element_at(at.dst->data, to + k * n_out, kernels_));
             }
         }
     }
@@ -93,7 +130,7 @@ void linear_node::compute(ggml_tensor * dst, int ith, int nth, void * data) {
         const int64_t first_output = job % n_blocks * block_outputs, part = job / n_blocks;
         self.compute({dst, first_output, std::min(block_outputs, n_out - first_output), rows.first(part),
                       rows.first(part + 1) - rows.first(part)},
-                     thread.work);
+                     scratch(self.kernels_, thread.work));
     }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// A product with a weight, with its bias and activation, in floats.
+// A product with a weight, with its bias and activation.
 
 #include "kernel-node.h"
 
@@ -10,22 +10,30 @@ class linear_node {
   public:
     linear_node(const block_kernels & kernels, bool is_gelu) : kernels_(kernels), is_gelu_(is_gelu) {}
 
-    /** Whether a weight can be taken: the CPU reads it row by row, and its outputs fill whole panels. */
-    static bool takes(const ggml_tensor * w);
+    /** Whether a weight can be taken: the CPU reads it row by row, and it fills whole blocks. */
+    static bool takes(const block_kernels & kernels, const ggml_tensor * w);
+
+    /** Whether what it gives can be of the kernels' type: its sums are complete after one block. */
+    static bool gives_elements(const block_kernels & kernels, const ggml_tensor * w);
 
     /** Floats that a thread works with. */
-    static int64_t n_work();
+    static int64_t n_work(const block_kernels & kernels);
 
     /**
-     * w * cur + b, then GELU if so made. w: [n_in, n_out] of any type, turned into floats; cur: F32 [n_in, n]; b: F32
-     * [n_out], or null where there is no GELU; work: F32 [n_work, most threads] -> F32 [n_out, n]
+     * w * cur + b, then GELU if so made. w: [n_in, n_out] of any type; cur: [n_in, n] of the kernels' type; b: F32
+     * [n_out], or null where there is no GELU; work: F32 [n_work, most threads] -> type [n_out, n]: F32, or where
+     * gives_elements says so the kernels' type
      */
-    ggml_tensor * build(ggml_context * ctx0, ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b, ggml_tensor * work);
+    ggml_tensor * build(ggml_context * ctx0, ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b, ggml_tensor * work,
+                        ggml_type type = GGML_TYPE_F32);
 
   private:
     struct block;
+    struct scratch;
     static void compute(ggml_tensor * dst, int ith, int nth, void * self);
-    void compute(const block & at, float * work) const;
+    void compute(const block & at, const scratch & s) const;
+    void unpack(ggml_type type, const char * weights, int64_t n, void * elements, float * floats) const;
+    void pack_weights(const block & at, int64_t first, int64_t n, const scratch & s) const;
 
     const block_kernels & kernels_;
     bool is_gelu_;

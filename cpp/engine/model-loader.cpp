@@ -76,9 +76,19 @@ class model_loader {
         summarize();
         create_tensors();
         if (!options_.place.uses_any_gpu()) {
-            model_->vision.kernels   = find_block_kernels(backends_.cpu());
+            model_->vision.kernels   = find_tower_kernels();
             model_->vision.n_threads = backends_.n_threads();
         }
+    }
+
+    /** Rounding is for weights that are rounded themselves. */
+    const block_kernels * find_tower_kernels() const {
+        const bool is_rounded          = std::all_of(plan_.begin(), plan_.end(), [](const planned_tensor & planned) {
+            return planned.use != tensor_use::image_matrix || planned.source->type == GGML_TYPE_BF16 ||
+                   ggml_is_quantized(planned.source->type);
+        });
+        const block_kernels * rounding = is_rounded ? find_rounding_kernels() : nullptr;
+        return rounding != nullptr ? rounding : find_block_kernels(backends_.cpu());
     }
 
     void summarize() {

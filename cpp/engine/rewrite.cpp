@@ -35,8 +35,8 @@ ggml_type stored_type(const planned_tensor & planned, vision_store vision) {
     if (!may_convert || vision == vision_store::keep) {
         return type;
     }
-    const bool is_matrix = planned.use == tensor_use::matrix && planned.ne[0] % ggml_blck_size(GGML_TYPE_Q8_0) == 0;
-    return vision == vision_store::q8_0 && is_matrix ? GGML_TYPE_Q8_0 : GGML_TYPE_BF16;
+    const bool has_blocks = is_matrix(planned.use) && planned.ne[0] % ggml_blck_size(GGML_TYPE_Q8_0) == 0;
+    return vision == vision_store::q8_0 && has_blocks ? GGML_TYPE_Q8_0 : GGML_TYPE_BF16;
 }
 
 // --- a file for llama.cpp --------------------------------------------------------------------------------------------

@@ -27,6 +27,9 @@ class plan_writer {
     void matrix(const char * name, ggml_tensor *& slot, int64_t n_in, int64_t n_out) {
         add(name, tensor_use::matrix, {n_in, n_out, 1, 1}, slot);
     }
+    void image_matrix(const char * name, ggml_tensor *& slot, int64_t n_in, int64_t n_out) {
+        add(name, tensor_use::image_matrix, {n_in, n_out, 1, 1}, slot);
+    }
     void table(const char * name, ggml_tensor *& slot, int64_t n, int64_t rows) {
         add(name, tensor_use::table, {n, rows, 1, 1}, slot);
     }
@@ -49,8 +52,13 @@ class plan_writer {
 void plan_text_layer(plan_writer & out, const text_hparams & hp, bool is_cross, text_layer & layer) {
     out.vector("attn_norm.weight", layer.attn_norm, hp.n_embd);
     out.matrix(is_cross ? "cross_attn_q_proj.weight" : "attn_q.weight", layer.wq, hp.n_embd, hp.n_embd);
-    out.matrix(is_cross ? "cross_attn_k_proj.weight" : "attn_k.weight", layer.wk, hp.n_embd, hp.n_embd_kv());
-    out.matrix(is_cross ? "cross_attn_v_proj.weight" : "attn_v.weight", layer.wv, hp.n_embd, hp.n_embd_kv());
+    if (is_cross) {
+        out.image_matrix("cross_attn_k_proj.weight", layer.wk, hp.n_embd, hp.n_embd_kv());
+        out.image_matrix("cross_attn_v_proj.weight", layer.wv, hp.n_embd, hp.n_embd_kv());
+    } else {
+        out.matrix("attn_k.weight", layer.wk, hp.n_embd, hp.n_embd_kv());
+        out.matrix("attn_v.weight", layer.wv, hp.n_embd, hp.n_embd_kv());
+    }
     out.matrix(is_cross ? "cross_attn_o_proj.weight" : "attn_output.weight", layer.wo, hp.n_embd, hp.n_embd);
     out.vector("ffn_norm.weight", layer.ffn_norm, hp.n_embd);
     out.matrix("ffn_gate.weight", layer.ffn_gate, hp.n_embd, hp.n_ff);
@@ -85,15 +93,15 @@ void plan_text(std::vector<planned_tensor> & plan, const hparams & hp, text_weig
 void plan_vision_layer(plan_writer & out, const vision_hparams & hp, bool is_global, vision_layer & layer) {
     out.vector("attn_norm.weight", layer.attn_norm, hp.n_embd);
     out.vector("attn_norm.bias", layer.attn_norm_b, hp.n_embd);
-    out.matrix("attn_q.weight", layer.wq, hp.n_embd, hp.n_embd);
-    out.matrix("attn_k.weight", layer.wk, hp.n_embd, hp.n_embd);
-    out.matrix("attn_v.weight", layer.wv, hp.n_embd, hp.n_embd);
-    out.matrix("attn_output.weight", layer.wo, hp.n_embd, hp.n_embd);
+    out.image_matrix("attn_q.weight", layer.wq, hp.n_embd, hp.n_embd);
+    out.image_matrix("attn_k.weight", layer.wk, hp.n_embd, hp.n_embd);
+    out.image_matrix("attn_v.weight", layer.wv, hp.n_embd, hp.n_embd);
+    out.image_matrix("attn_output.weight", layer.wo, hp.n_embd, hp.n_embd);
     out.vector("ffn_norm.weight", layer.ffn_norm, hp.n_embd);
     out.vector("ffn_norm.bias", layer.ffn_norm_b, hp.n_embd);
-    out.matrix("ffn_up.weight", layer.ffn_up, hp.n_embd, hp.n_ff);
+    out.image_matrix("ffn_up.weight", layer.ffn_up, hp.n_embd, hp.n_ff);
     out.vector("ffn_up.bias", layer.ffn_up_b, hp.n_ff);
-    out.matrix("ffn_down.weight", layer.ffn_down, hp.n_ff, hp.n_embd);
+    out.image_matrix("ffn_down.weight", layer.ffn_down, hp.n_ff, hp.n_embd);
     out.vector("ffn_down.bias", layer.ffn_down_b, hp.n_embd);
     if (is_global) {
         out.gate("attn_gate", layer.attn_gate);
@@ -132,7 +140,7 @@ void plan_vision(std::vector<planned_tensor> & plan, const vision_hparams & hp, 
     plan_layers(vision.layers, hp.n_layer, "v", false);
     plan_layers(vision.global_layers, hp.n_global_layer, "v.global", true);
 
-    out.matrix("mm.0.weight", vision.mm, hp.n_embd_out(), n_embd_text);
+    out.image_matrix("mm.0.weight", vision.mm, hp.n_embd_out(), n_embd_text);
     out.vector("mm.0.bias", vision.mm_b, n_embd_text);
 }
 

@@ -19,12 +19,17 @@ struct source_tensor;
 
 /** How the graphs use a tensor; decides which types are allowed and which buffers can hold it. */
 enum class tensor_use {
-    vector, // F32, added or multiplied element by element
-    gate,   // F32 [1], kept as the number that a branch is multiplied by
-    table,  // any weight type, read by rows: stays in host memory
-    kernel, // any weight type, reshaped before it is multiplied: never repacked
-    matrix, // any weight type, left operand of a multiplication
+    vector,       // F32, added or multiplied element by element
+    gate,         // F32 [1], kept as the number that a branch is multiplied by
+    table,        // any weight type, read by rows: stays in host memory
+    kernel,       // any weight type, reshaped before it is multiplied: never repacked
+    matrix,       // any weight type, left operand of a multiplication
+    image_matrix, // a matrix of what is computed once for a picture, all of its rows together (vision-ops.h)
 };
+
+inline bool is_matrix(tensor_use use) {
+    return use == tensor_use::matrix || use == tensor_use::image_matrix;
+}
 
 /** Which part of the model a tensor belongs to; decides the device. */
 enum class model_part { input, vision, layer, output };

@@ -86,27 +86,18 @@ static ggml_tensor * build_embeddings(ggml_context * ctx0, const model & m, cons
     return ggml_reshape_2d(ctx0, cur, hp.n_embd, rows.n_tile_rows());
 }
 
-// MllamaVisionAttention. cur: [n_embd, n_rows] -> [n_embd, n_rows]
-static ggml_tensor * build_vision_attention(vision_ops & ops, const vision_layer & layer, ggml_tensor * cur) {
-    ggml_tensor * q = ops.linear(layer.wq, cur);
-    ggml_tensor * k = ops.linear(layer.wk, cur);
-    ggml_tensor * v = ops.linear(layer.wv, cur);
-    return ops.linear(layer.wo, ops.attention(q, k, v));
-}
-
 // MllamaVisionEncoderLayer, local (gates are 1) or global
 static ggml_tensor * build_vision_layer(ggml_context * ctx0, vision_ops & ops, const vision_hparams & hp,
                                         const vision_layer & layer, ggml_tensor * inp, bool is_gated) {
     ggml_tensor * cur = build_layer_norm(ctx0, inp, layer.attn_norm, layer.attn_norm_b, hp.norm_eps);
-    cur               = build_vision_attention(ops, layer, cur);
+    cur               = ops.attention(layer, cur);
     if (is_gated) {
         cur = ggml_scale(ctx0, cur, layer.attn_gate);
     }
     inp = ggml_add(ctx0, inp, cur);
 
     cur = build_layer_norm(ctx0, inp, layer.ffn_norm, layer.ffn_norm_b, hp.norm_eps);
-    cur = ops.linear_gelu(layer.ffn_up, cur, layer.ffn_up_b);
-    cur = ops.linear(layer.ffn_down, cur, layer.ffn_down_b);
+    cur = ops.mlp(layer, cur);
     if (is_gated) {
         cur = ggml_scale(ctx0, cur, layer.ffn_gate);
     }

@@ -25,31 +25,70 @@ vision_ops::vision_ops(ggml_context * ctx0, const model & m, const vision_rows &
     : ctx0_(ctx0), kernels_(m.vision.kernels), rows_(rows), n_head_(m.hp.vision.n_head),
       n_embd_head_(m.hp.vision.n_embd_head()) {
     if (kernels_ != nullptr) {
-        const int64_t n_work = std::max(linear_node::n_work(), attention_node::n_work(n_embd_head_, rows));
-        work_                = ggml_new_tensor_2d(ctx0, GGML_TYPE_F32, n_work, m.vision.n_threads);
+        const int64_t n_work =
+            std::max(linear_node::n_work(*kernels_), attention_node::n_work(*kernels_, n_embd_head_, rows));
+        work_ = kernel_thread::new_works(ctx0, n_work, m.vision.n_threads);
         ggml_set_name(work_, "work of the kernels");
     }
 }
 
-ggml_tensor * vision_ops::linear_node_for(ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b, bool is_gelu) {
+/** Of the type that the kernels multiply; the products of one layer have theirs in common. */
+ggml_tensor * vision_ops::operand(ggml_tensor * cur) {
+    if (cur->type == kernels_->type) {
+        return cur;
+    }
+    if (cur != last_) {
+        last_         = cur;
+        last_operand_ = ggml_cast(ctx0_, cur, kernels_->type);
+    }
+    return last_operand_;
+}
+
+/** -> type [n_out, n] */
+ggml_tensor * vision_ops::kernel_linear(ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b, bool is_gelu,
+                                        ggml_type type) {
     linear_.emplace_back(*kernels_, is_gelu);
-    return linear_.back().build(ctx0_, w, cur, b, work_);
+    return linear_.back().build(ctx0_, w, operand(cur), b, work_, type);
+}
+
+/** The type in which a product goes into the next one: one rounding less to compute where that is the kernels'. */
+ggml_type vision_ops::operand_type(const ggml_tensor * w) const {
+    return linear_node::gives_elements(*kernels_, w) ? kernels_->type : GGML_TYPE_F32;
 }
 
 ggml_tensor * vision_ops::linear(ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b) {
-    return has_kernel_for(w) ? linear_node_for(w, cur, b, false) : build_linear(ctx0_, w, cur, b);
+    return has_kernel_for(w) ? kernel_linear(w, cur, b, false, GGML_TYPE_F32) : build_linear(ctx0_, w, cur, b);
 }
 
-ggml_tensor * vision_ops::linear_gelu(ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b) {
-    return has_kernel_for(w) ? linear_node_for(w, cur, b, true) : ggml_gelu_erf(ctx0_, build_linear(ctx0_, w, cur, b));
-}
-
-ggml_tensor * vision_ops::attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v) {
-    if (work_ == nullptr || !attention_node::takes(n_embd_head_)) {
-        return flash_attention(q, k, v);
+ggml_tensor * vision_ops::mlp(const vision_layer & layer, ggml_tensor * cur) {
+    if (has_kernel_for(layer.ffn_up) && has_kernel_for(layer.ffn_down)) {
+        cur = kernel_linear(layer.ffn_up, cur, layer.ffn_up_b, true, operand_type(layer.ffn_up));
+    } else {
+        cur = ggml_gelu_erf(ctx0_, build_linear(ctx0_, layer.ffn_up, cur, layer.ffn_up_b));
     }
+    return linear(layer.ffn_down, cur, layer.ffn_down_b);
+}
+
+bool vision_ops::has_kernels_for_attention(const vision_layer & layer) const {
+    return has_kernel_for(layer.wq) && has_kernel_for(layer.wk) && has_kernel_for(layer.wv) &&
+           has_kernel_for(layer.wo) && attention_node::takes(n_embd_head_);
+}
+
+ggml_tensor * vision_ops::attention(const vision_layer & layer, ggml_tensor * cur) {
+    if (!has_kernels_for_attention(layer)) {
+        ggml_tensor * q = linear(layer.wq, cur);
+        ggml_tensor * k = linear(layer.wk, cur);
+        ggml_tensor * v = linear(layer.wv, cur);
+        return linear(layer.wo, flash_attention(q, k, v));
+    }
+    const auto project = [&](ggml_tensor * w) {
+        return operand(kernel_linear(w, cur, nullptr, false, operand_type(w)));
+    };
+    ggml_tensor * q = project(layer.wq);
+    ggml_tensor * k = project(layer.wk);
+    ggml_tensor * v = project(layer.wv);
     attention_.emplace_back(*kernels_, rows_);
-    return attention_.back().build(ctx0_, q, k, v, work_, n_head_);
+    return linear(layer.wo, attention_.back().build(ctx0_, q, k, v, work_, n_head_));
 }
 
 /** Keys or values as often as they count: [n_embd, n_rows] -> [n_embd, more] */

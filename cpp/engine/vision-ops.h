@@ -1,5 +1,5 @@
 #pragma once
-// The two expensive operations of the vision tower, each in the form that is fastest where the tower is computed.
+// The expensive operations of what is computed for a picture, each in the form that is fastest where that happens.
 
 #include "attention-node.h"
 #include "linear-node.h"
@@ -17,18 +17,24 @@ class vision_ops {
   public:
     vision_ops(ggml_context * ctx0, const model & m, const vision_rows & rows);
 
+    const vision_rows & rows() const { return rows_; }
+
     /** w * cur + b; b may be null. w: [n_in, n_out], cur: F32 [n_in, n] -> F32 [n_out, n] */
     ggml_tensor * linear(ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b = nullptr);
 
-    /** gelu(w * cur + b), the exact one. */
-    ggml_tensor * linear_gelu(ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b);
+    /** MllamaVisionMLP: down(gelu(up(cur))), with the exact gelu. cur: F32 [n_embd, n] -> F32 [n_embd, n] */
+    ggml_tensor * mlp(const vision_layer & layer, ggml_tensor * cur);
 
-    /** Of all rows, each as often as it stands for. q, k, v: F32 [n_embd, n_rows] -> F32 [n_embd, n_rows] */
-    ggml_tensor * attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v);
+    /** MllamaVisionAttention, of all rows, each as often as it stands for. cur: F32 [n_embd, n_rows] -> the same shape
+     */
+    ggml_tensor * attention(const vision_layer & layer, ggml_tensor * cur);
 
   private:
-    bool has_kernel_for(const ggml_tensor * w) const { return work_ != nullptr && linear_node::takes(w); }
-    ggml_tensor * linear_node_for(ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b, bool is_gelu);
+    bool has_kernel_for(const ggml_tensor * w) const { return work_ != nullptr && linear_node::takes(*kernels_, w); }
+    bool has_kernels_for_attention(const vision_layer & layer) const;
+    ggml_tensor * operand(ggml_tensor * cur);
+    ggml_type operand_type(const ggml_tensor * w) const;
+    ggml_tensor * kernel_linear(ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b, bool is_gelu, ggml_type type);
     ggml_tensor * flash_attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v);
     ggml_tensor * repeat_padding_tile(ggml_tensor * cur);
 
@@ -37,7 +43,9 @@ class vision_ops {
     vision_rows rows_;
     int64_t n_head_;
     int64_t n_embd_head_;
-    ggml_tensor * work_ = nullptr; // of our kernels; null where ggml's are taken
+    ggml_tensor * work_         = nullptr; // of our kernels; null where ggml's are taken
+    ggml_tensor * last_         = nullptr; // that was made an operand, and what became of it
+    ggml_tensor * last_operand_ = nullptr;
     std::deque<linear_node> linear_;
     std::deque<attention_node> attention_;
 };

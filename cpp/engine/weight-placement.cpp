@@ -1,5 +1,6 @@
 #include "weight-placement.h"
 
+#include "block-kernels.h"
 #include "source-tensor.h"
 
 #include <algorithm>
@@ -73,20 +74,21 @@ std::vector<ggml_backend_buffer_type_t> host_matrix_types(const backend_set & ba
 void place_weights(const backend_set & backends, const placement & place, std::vector<planned_tensor> & plan) {
     ggml_backend_dev_t cpu  = ggml_backend_get_device(backends.cpu());
     const auto for_matrices = host_matrix_types(backends, place);
+    const bool has_kernels  = !place.uses_any_gpu() && find_block_kernels(backends.cpu()) != nullptr; // they read rows
 
     const auto buffer_type = [&](const planned_tensor & planned) {
-        const bool is_matrix = planned.use == tensor_use::matrix;
-        const int32_t gpu    = planned.use == tensor_use::table ? on_host : gpu_of(planned, place);
+        const int32_t gpu = planned.use == tensor_use::table ? on_host : gpu_of(planned, place);
         if (gpu != on_host) {
             ggml_backend_dev_t device       = ggml_backend_get_device(backends.at(gpu));
             ggml_backend_buffer_type_t type = ggml_backend_dev_buffer_type(device);
-            if (!is_matrix || can_multiply(device, type, planned)) {
+            if (!is_matrix(planned.use) || can_multiply(device, type, planned)) {
                 return type;
             }
         }
+        const bool may_repack = is_matrix(planned.use) && !(has_kernels && planned.use == tensor_use::image_matrix);
         const auto better =
             std::find_if(for_matrices.begin(), for_matrices.end(), [&](ggml_backend_buffer_type_t type) {
-                return is_matrix && can_multiply(cpu, type, planned);
+                return may_repack && can_multiply(cpu, type, planned);
             });
         return better != for_matrices.end() ? *better : ggml_backend_dev_buffer_type(cpu);
     };

@@ -18,12 +18,12 @@ export function readElf(file) {
   };
 }
 
-/** What runs only after the processor was asked (cpp/engine/block-kernels-avx2.cpp). */
-const GUARDED_SECTION = 'avx2_text';
+/** What runs only after the processor was asked (cpp/engine/block-kernels-avx2.cpp and -amx.cpp). */
+const GUARDED_SECTIONS = ['avx2_text', 'amx_text'];
 
 /** The first instruction that needs AVX; undefined when a processor without it can run all of the file. */
 export function firstAvx(file) {
   const sections = read('objdump', '-d', '--no-show-raw-insn', file).split(/^Disassembly of section /m);
-  const code = sections.filter((section) => !section.startsWith(`${GUARDED_SECTION}:`)).join('');
+  const code = sections.filter((section) => !GUARDED_SECTIONS.some((name) => section.startsWith(`${name}:`))).join('');
   return code.match(/^.*\tv\w+\s.*%[xyz]mm.*$/m)?.[0].trim();
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <limits>
 #include <random>
@@ -23,6 +24,11 @@ namespace {
 
 std::mt19937 generator(1);
 
+/** What a kernel may be off by, of the largest number: one that rounds to BF16 keeps 8 bits of each. */
+double tolerance(const block_kernels & kernels, double of_floats) {
+    return kernels.type == GGML_TYPE_F32 ? of_floats : 6e-3;
+}
+
 std::vector<float> random_floats(size_t n, float range = 1.0f) {
     std::vector<float> values(n);
     for (float & value : values) {
@@ -34,44 +40,109 @@ std::vector<float> random_floats(size_t n, float range = 1.0f) {
 // --- blocks
 // ------------------------------------------------------------------------------------------------------------
 
+/** Numbers that BF16 holds: their products are the same for all kernels. */
+std::vector<float> short_floats(size_t n) {
+    std::vector<float> values(n);
+    for (float & value : values) {
+        value = float(int(generator() % 129) - 64) / 64.0f;
+    }
+    return values;
+}
+
+/** Memory of operands, which nothing touched. */
+std::vector<char> elements(const block_kernels & kernels, int64_t n) {
+    return std::vector<char>(size_t(n) * ggml_type_size(kernels.type), char(0x7f));
+}
+
+std::vector<char> rounded(const block_kernels & kernels, std::vector<float> values) {
+    values.resize((values.size() + 15) / 16 * 16);
+    auto all = elements(kernels, int64_t(values.size()));
+    kernels.round(values.data(), int64_t(values.size()), all.data());
+    return all;
+}
+
+float element(const block_kernels & kernels, const std::vector<char> & all, int64_t i) {
+    float value = 0;
+    if (kernels.type == GGML_TYPE_F32) {
+        std::memcpy(&value, &all[size_t(i) * sizeof(float)], sizeof(float));
+    } else {
+        ggml_bf16_t rounded;
+        std::memcpy(&rounded, &all[size_t(i) * sizeof(rounded)], sizeof(rounded));
+        value = ggml_bf16_to_fp32(rounded);
+    }
+    return value;
+}
+
 void products_of_every_number_of_rows(const block_kernels & kernels) {
-    constexpr int64_t n_panels = 3, n_inner = 37, n_columns = 16 * n_panels;
-    for (int64_t n_rows = 1; n_rows <= 20; n_rows++) {
-        const int64_t a_stride = n_inner + 5, b_stride = 16, c_stride = n_columns + 3;
-        const auto a = random_floats(size_t(n_rows * a_stride)), b = random_floats(size_t(n_columns * n_inner));
-        const auto before = random_floats(size_t(n_rows * c_stride));
-        for (const bool is_added : {false, true}) {
-            std::vector<float> c = before;
-            kernels.multiply({a.data(), a_stride, b.data(), b_stride, b_stride * n_inner, c.data(), c_stride, n_rows,
-                              n_inner, n_panels, is_added});
-            for (int64_t i = 0; i < n_rows * c_stride; i++) {
-                const int64_t row = i / c_stride, column = i % c_stride;
-                double expected = before[size_t(i)];
-                if (column < n_columns) {
-                    expected = is_added ? expected : 0;
-                    for (int64_t k = 0; k < n_inner; k++) {
-                        expected += double(a[size_t(row * a_stride + k)]) *
-                                    double(b[size_t((column / 16 * n_inner + k) * 16 + column % 16)]);
+    constexpr int64_t n_there = 37;
+    const int64_t n_inner     = padded(kernels, n_there);
+    for (const int64_t n_panels : {1, 2, 3}) {
+        const int64_t n_columns = 16 * n_panels;
+        for (int64_t n_rows = 1; n_rows <= 70; n_rows++) {
+            const int64_t a_stride = n_inner + 5, c_stride = n_columns + 3;
+            const auto a = short_floats(size_t(n_rows * a_stride)), b = short_floats(size_t(n_columns * n_there));
+            auto panels =
+                elements(kernels, n_columns * n_inner); // what they are filled up with hides the rest of a row
+            kernels.pack_transposed({rounded(kernels, b).data(), n_there, n_columns, n_there}, panels.data());
+            const auto rows   = rounded(kernels, a);
+            const auto before = random_floats(size_t(n_rows * c_stride));
+            for (const bool is_added : {false, true}) {
+                std::vector<float> c = before;
+                kernels.multiply(
+                    {rows.data(), a_stride, panels.data(), c.data(), c_stride, n_rows, n_inner, n_panels, is_added});
+                for (int64_t i = 0; i < n_rows * c_stride; i++) {
+                    const int64_t row = i / c_stride, column = i % c_stride;
+                    double expected = before[size_t(i)];
+                    if (column < n_columns) {
+                        expected = is_added ? expected : 0;
+                        for (int64_t k = 0; k < n_there; k++) {
+                            expected += double(a[size_t(row * a_stride + k)]) * double(b[size_t(column * n_there + k)]);
+                        }
                     }
+                    CHECK(std::fabs(double(c[size_t(i)]) - expected) < 1e-5); // beside its columns nothing is written
                 }
-                CHECK(std::fabs(double(c[size_t(i)]) - expected) < 1e-5); // beside its columns nothing is written
             }
         }
     }
 }
 
+/** Where the element of an inner row and a column lies in packed panels: pairs of BF16 lie side by side. */
+int64_t place(const block_kernels & kernels, int64_t n_inner, int64_t k, int64_t column) {
+    const int64_t panel = column / 16 * n_inner * 16;
+    return kernels.type == GGML_TYPE_F32 ? panel + k * 16 + column % 16 : panel + k / 2 * 32 + column % 16 * 2 + k % 2;
+}
+
 void panels_hold_columns(const block_kernels & kernels) {
-    for (const int64_t n_inner : {1, 7, 8, 9, 80, 256}) {
-        const int64_t stride = n_inner + 3;
+    for (const int64_t n_there : {1, 7, 8, 9, 80, 256}) {
+        const int64_t stride = n_there + 3, n_inner = padded(kernels, n_there);
         for (const int64_t n_rows : {8, 16, 24, 48}) {
-            const auto a = random_floats(size_t(n_rows * stride));
-            std::vector<float> panels(size_t((n_rows + 15) / 16 * 16 * n_inner), 7.0f);
-            kernels.pack(a.data(), stride, n_rows, n_inner, panels.data());
-            for (int64_t row = 0; row < (n_rows + 15) / 16 * 16; row++) {
+            const auto a            = short_floats(size_t(n_rows * stride));
+            const int64_t n_columns = (n_rows + 15) / 16 * 16;
+            auto panels             = elements(kernels, n_columns * n_inner);
+            const auto untouched    = element(kernels, panels, 0);
+            kernels.pack_transposed({rounded(kernels, a).data(), stride, n_rows, n_there}, panels.data());
+            for (int64_t column = 0; column < n_columns; column++) {
                 for (int64_t k = 0; k < n_inner; k++) {
-                    const float expected = row < n_rows ? a[size_t(row * stride + k)] : 7.0f; // half a panel is left
-                    CHECK(panels[size_t((row / 16 * n_inner + k) * 16 + row % 16)] == expected);
+                    const float expected = column >= n_rows ? untouched // half a panel is left
+                                           : k < n_there    ? a[size_t(column * stride + k)]
+                                                            : 0.0f;
+                    CHECK(element(kernels, panels, place(kernels, n_inner, k, column)) == expected);
                 }
+            }
+        }
+    }
+}
+
+void panels_hold_rows(const block_kernels & kernels) {
+    for (const int64_t n_there : {1, 2, 7, 33, 80, 256}) {
+        const int64_t n_columns = 48, stride = n_columns + 5, n_inner = padded(kernels, n_there);
+        const auto a = short_floats(size_t(n_there * stride));
+        auto panels  = elements(kernels, n_columns * n_inner);
+        kernels.pack_panels({rounded(kernels, a).data(), stride, n_there, n_columns}, panels.data());
+        for (int64_t column = 0; column < n_columns; column++) {
+            for (int64_t k = 0; k < n_inner; k++) {
+                const float expected = k < n_there ? a[size_t(k * stride + column)] : 0.0f;
+                CHECK(element(kernels, panels, place(kernels, n_inner, k, column)) == expected);
             }
         }
     }
@@ -88,11 +159,14 @@ void a_softmax_in_parts_is_a_softmax(const block_kernels & kernels) {
     for (size_t i = 0; i < scores.size(); i++) {
         total += std::exp2(double(scores[i]) * scale + double(bias[i]) - largest);
     }
-    std::vector<float> weights = scores;
+    std::vector<std::vector<char>> parts; // weights, in the place of scores
     std::vector<double> factors(n_parts, 1);
     float max = -FLT_MAX, sum = 0;
     for (size_t part = 0; part < n_parts; part++) {
-        const float factor = kernels.weigh(&weights[part * n], &bias[part * n], n, scale, max, sum);
+        std::vector<float> row(&scores[part * n], &scores[part * n] + n);
+        const float factor = kernels.weigh(row.data(), &bias[part * n], n, scale, max, sum);
+        const char * bytes = reinterpret_cast<const char *>(row.data());
+        parts.emplace_back(bytes, bytes + n * sizeof(float));
         CHECK(factor >= 0 && factor <= 1);
         for (size_t before = 0; before < part; before++) {
             factors[before] *= double(factor);
@@ -100,7 +174,9 @@ void a_softmax_in_parts_is_a_softmax(const block_kernels & kernels) {
     }
     for (size_t i = 0; i < scores.size(); i++) {
         const double expected = std::exp2(double(scores[i]) * scale + double(bias[i]) - largest) / total;
-        CHECK(std::fabs(double(weights[i]) * factors[i / n] / double(sum) - expected) < 1e-5 * expected + 1e-30);
+        const double weight   = double(element(kernels, parts[i / n], int64_t(i % n)));
+        CHECK(std::fabs(weight * factors[i / n] / double(sum) - expected) <
+              tolerance(kernels, 1e-5) * expected + 1e-30);
     }
 }
 
@@ -124,14 +200,14 @@ void gelu_is_the_exact_one(const block_kernels & kernels) {
 
 void what_is_no_number_stays_none(const block_kernels & kernels) {
     constexpr float nan = std::numeric_limits<float>::quiet_NaN();
-    std::vector<float> row(16, nan), zeros(16, 0.0f);
+    std::vector<float> row(16, nan), zeros(32, 0.0f);
     kernels.add_gelu(row.data(), zeros.data(), 16);
     CHECK(std::all_of(row.begin(), row.end(), [](float x) { return std::isnan(x); }));
-    for (size_t at = 0; at < 16; at++) {
-        std::vector<float> scores = random_floats(16);
+    for (size_t at = 0; at < 32; at++) {
+        std::vector<float> scores = random_floats(32);
         scores[at]                = nan;
         float max = -FLT_MAX, sum = 0;
-        kernels.weigh(scores.data(), zeros.data(), 16, 1.0f, max, sum);
+        kernels.weigh(scores.data(), zeros.data(), 32, 1.0f, max, sum);
         CHECK(std::isnan(sum));
     }
 }
@@ -196,43 +272,73 @@ double largest_difference(const std::vector<float> & a, const std::vector<float>
     return most / largest;
 }
 
-/** A weight of any type is what it is as F32, and the rows are not rounded. */
+/** A weight of any type is what it is as F32, and rows are rounded no further than the kernels say. */
 void products_take_weights_of_every_type(const block_kernels & kernels) {
     for (const ggml_type type : {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q4_0, GGML_TYPE_Q4_1,
                                  GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q8_0, GGML_TYPE_Q2_K, GGML_TYPE_Q3_K,
                                  GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_IQ4_NL, GGML_TYPE_IQ4_XS}) {
         for (const int32_t n_threads : {1, 3}) {
             const backend_set backends("cpu", n_threads);
-            const int64_t n_in = 3 * 256, n_out = 128 + 48, n_rows = 77;
+            const int64_t n_in = 6 * 256, n_out = 256 + 48, n_rows = 107;
             computation c(backends);
+            ggml_context * ctx = c.ctx();
             ggml_tensor * w    = c.input(type, n_in, n_out);
             ggml_tensor * rows = c.input(GGML_TYPE_F32, n_in, n_rows);
             ggml_tensor * b    = c.input(GGML_TYPE_F32, n_out, 1);
-            ggml_tensor * work = ggml_new_tensor_2d(c.ctx(), GGML_TYPE_F32, linear_node::n_work(), 2);
+            ggml_tensor * work = kernel_thread::new_works(ctx, linear_node::n_work(kernels), 2);
             linear_node plain(kernels, false), gelu(kernels, true);
 
-            ggml_tensor * floats   = ggml_cast(c.ctx(), w, GGML_TYPE_F32);
-            ggml_tensor * expected = ggml_add(c.ctx(), ggml_mul_mat(c.ctx(), floats, rows), b);
-            const auto results     = c.run({plain.build(c.ctx(), w, rows, b, work), expected,
-                                            gelu.build(c.ctx(), w, rows, b, work), ggml_gelu_erf(c.ctx(), expected)});
-            CHECK(linear_node::takes(w));
-            CHECK(largest_difference(results[0], results[1]) < 1e-5);
-            CHECK(largest_difference(results[2], results[3]) < 1e-5);
+            ggml_tensor * operand  = kernels.type == GGML_TYPE_F32 ? rows : ggml_cast(ctx, rows, kernels.type);
+            ggml_tensor * floats   = ggml_cast(ctx, w, GGML_TYPE_F32);
+            ggml_tensor * expected = ggml_add(ctx, ggml_mul_mat(ctx, floats, rows), b);
+            const auto results     = c.run({plain.build(ctx, w, operand, b, work), expected,
+                                            gelu.build(ctx, w, operand, b, work), ggml_gelu_erf(ctx, expected)});
+            CHECK(linear_node::takes(kernels, w));
+            CHECK(!linear_node::gives_elements(kernels, w));
+            CHECK(largest_difference(results[0], results[1]) < tolerance(kernels, 1e-5));
+            CHECK(largest_difference(results[2], results[3]) < tolerance(kernels, 1e-5));
         }
     }
 }
 
+/** What is complete after one block comes as elements, the operand of the next product. */
+void products_give_elements(const block_kernels & kernels) {
+    const backend_set backends("cpu", 2);
+    computation c(backends);
+    ggml_context * ctx = c.ctx();
+    const int64_t n_in = 256, n_rows = 205;
+    ggml_tensor * w    = c.input(GGML_TYPE_F32, n_in, 320);
+    ggml_tensor * rows = c.input(GGML_TYPE_F32, n_in, n_rows);
+    ggml_tensor * b    = c.input(GGML_TYPE_F32, 320, 1);
+    ggml_tensor * work = kernel_thread::new_works(ctx, linear_node::n_work(kernels), 2);
+    linear_node node(kernels, true);
+    CHECK(linear_node::gives_elements(kernels, w));
+    ggml_tensor * operand  = kernels.type == GGML_TYPE_F32 ? rows : ggml_cast(ctx, rows, kernels.type);
+    ggml_tensor * elements = node.build(ctx, w, operand, b, work, kernels.type);
+    CHECK(elements->type == kernels.type);
+    const auto results = c.run(
+        {ggml_cast(ctx, elements, GGML_TYPE_F32), ggml_gelu_erf(ctx, ggml_add(ctx, ggml_mul_mat(ctx, w, rows), b))});
+    CHECK(largest_difference(results[0], results[1]) < tolerance(kernels, 1e-5));
+}
+
 void products_of_odd_sizes(const block_kernels & kernels) {
     const backend_set backends("cpu", 2);
-    for (const int64_t n_in : {1, 15, 255, 257, 600}) {
-        for (const int64_t n_rows : {1, 5, 8, 13}) {
+    for (const int64_t n_in : {1, 15, 32, 255, 257, 288, 600, 1312}) {
+        for (const int64_t n_rows : {1, 5, 8, 13, 17, 33}) {
             computation c(backends);
+            ggml_context * ctx = c.ctx();
             ggml_tensor * w    = c.input(GGML_TYPE_F32, n_in, 16);
             ggml_tensor * rows = c.input(GGML_TYPE_F32, n_in, n_rows);
-            ggml_tensor * work = ggml_new_tensor_2d(c.ctx(), GGML_TYPE_F32, linear_node::n_work(), 2);
+            ggml_tensor * work = kernel_thread::new_works(ctx, linear_node::n_work(kernels), 2);
             linear_node node(kernels, false);
-            const auto results = c.run({node.build(c.ctx(), w, rows, nullptr, work), ggml_mul_mat(c.ctx(), w, rows)});
-            CHECK(largest_difference(results[0], results[1]) < 1e-5);
+            std::vector<ggml_tensor *> outputs = {ggml_mul_mat(ctx, w, rows)};
+            if (n_in % kernels.step == 0) {
+                ggml_tensor * operand = kernels.type == GGML_TYPE_F32 ? rows : ggml_cast(ctx, rows, kernels.type);
+                outputs.push_back(node.build(ctx, w, operand, nullptr, work));
+            }
+            const auto results = c.run(outputs);
+            CHECK(linear_node::takes(kernels, w) == (results.size() == 2));
+            CHECK(results.size() < 2 || largest_difference(results[1], results[0]) < tolerance(kernels, 1e-5));
         }
     }
 }
@@ -282,22 +388,24 @@ void attention_is_the_reference(const block_kernels & kernels) {
                     const int64_t n = side == 9 ? 80 : 16, n_head = 2;
                     const backend_set backends("cpu", n_threads);
                     computation c(backends);
-                    ggml_tensor * q = c.input(GGML_TYPE_F32, n * n_head, rows.n_rows());
-                    ggml_tensor * k = c.input(GGML_TYPE_F32, n * n_head, rows.n_rows());
-                    ggml_tensor * v = c.input(GGML_TYPE_F32, n * n_head, rows.n_rows());
+                    ggml_tensor * q = c.input(kernels.type, n * n_head, rows.n_rows());
+                    ggml_tensor * k = c.input(kernels.type, n * n_head, rows.n_rows());
+                    ggml_tensor * v = c.input(kernels.type, n * n_head, rows.n_rows());
                     ggml_tensor * work =
-                        ggml_new_tensor_2d(c.ctx(), GGML_TYPE_F32, attention_node::n_work(n, rows), n_threads);
+                        kernel_thread::new_works(c.ctx(), attention_node::n_work(kernels, n, rows), n_threads);
                     attention_node node(kernels, rows);
-                    const auto results = c.run({node.build(c.ctx(), q, k, v, work, n_head), q, k, v});
-                    const double d     = largest_difference(
-                            results[0], attention_by_definition(results[1], results[2], results[3], rows, n_head));
+                    const auto floats = [&](ggml_tensor * t) { return ggml_cast(c.ctx(), t, GGML_TYPE_F32); };
+                    const auto results =
+                        c.run({floats(node.build(c.ctx(), q, k, v, work, n_head)), floats(q), floats(k), floats(v)});
+                    const double d = largest_difference(
+                        results[0], attention_by_definition(results[1], results[2], results[3], rows, n_head));
                     most = std::max(most, d);
                 }
             }
         }
     }
     printf("attention: largest difference %.2g\n", most);
-    CHECK(most < 2e-6);
+    CHECK(most < tolerance(kernels, 2e-6));
 }
 
 void jobs_are_handed_out_once() {
@@ -325,17 +433,24 @@ void jobs_are_handed_out_once() {
 int main() {
     jobs_are_handed_out_once();
     const backend_set backends("cpu", 1);
-    if (const block_kernels * kernels = find_block_kernels(backends.cpu())) {
+    int n_checked = 0;
+    for (const block_kernels * kernels : {find_block_kernels(backends.cpu()), find_rounding_kernels()}) {
+        if (kernels == nullptr) {
+            continue;
+        }
+        printf("kernels for %s\n", ggml_type_name(kernels->type));
         products_of_every_number_of_rows(*kernels);
         panels_hold_columns(*kernels);
+        panels_hold_rows(*kernels);
         a_softmax_in_parts_is_a_softmax(*kernels);
         gelu_is_the_exact_one(*kernels);
         what_is_no_number_stays_none(*kernels);
         products_take_weights_of_every_type(*kernels);
+        products_give_elements(*kernels);
         products_of_odd_sizes(*kernels);
         attention_is_the_reference(*kernels);
-    } else {
-        printf("no kernels for this CPU\n");
+        n_checked++;
     }
+    printf("%d kinds of kernels for this CPU\n", n_checked);
     return check::summary();
 }
