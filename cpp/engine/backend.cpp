@@ -2,6 +2,7 @@
 
 #include "backend-libraries.h"
 #include "error.h"
+#include "host.h"
 #include "system-info.h"
 
 #include <algorithm>
@@ -153,6 +154,12 @@ size_t free_memory(ggml_backend_buffer_type_t buft) {
     size_t free = 0, total = 0;
     ggml_backend_dev_memory(ggml_backend_buft_get_device(buft), &free, &total);
     return free;
+}
+
+void prefer_large_pages(ggml_backend_buffer_t buffer) {
+    if (is_host_memory(ggml_backend_buffer_get_type(buffer))) {
+        prefer_large_pages(ggml_backend_buffer_get_base(buffer), ggml_backend_buffer_get_size(buffer));
+    }
 }
 
 int32_t useful_threads(size_t n_weight_bytes, int32_t n_cores) {

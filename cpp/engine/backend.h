@@ -28,6 +28,9 @@ std::string memory_name(ggml_backend_buffer_type_t buft);
 /** Bytes that can still be allocated there. */
 size_t free_memory(ggml_backend_buffer_type_t buft);
 
+/** For a buffer that will be filled: large pages (host.h) where it lies in main memory. */
+void prefer_large_pages(ggml_backend_buffer_t buffer);
+
 /** Bytes this process may still allocate: the minimum of MemAvailable, the cgroup's remainder and RLIMIT_AS. */
 size_t available_memory();
 

@@ -97,6 +97,18 @@ INLINE __m512i load_elements(const uint16_t * from, int64_t n) {
 constexpr int64_t tile_inner  = 32;  // elements of a tile's row
 constexpr int64_t inner_block = 256; // of them the rows of a and two panels stay in the first level of the cache
 
+/** What the tiles of a thread are set up for, put back at the end: ggml's kernels set them up once for a thread. */
+class tile_state {
+  public:
+    INLINE tile_state() { __asm__ volatile("sttilecfg %0" : "=m"(*this)); }
+    INLINE ~tile_state() { __asm__ volatile("ldtilecfg %0" ::"m"(*this)); }
+    tile_state(const tile_state &)             = delete;
+    tile_state & operator=(const tile_state &) = delete;
+
+  private:
+    char bytes_[64];
+};
+
 /** As the CPU reads it. */
 struct tile_config {
     uint8_t palette      = 1;
@@ -195,6 +207,7 @@ template <bool has_more_rows> INLINE void multiply_rows(const block_product & p,
 } // namespace
 
 KERNEL static void multiply(const block_product & p) {
+    const tile_state before;
     const int64_t n_whole = p.n_rows / 32 * 32, n_rest = p.n_rows - n_whole;
     if (n_whole > 0) {
         tile_config(16, 16).load();
@@ -207,7 +220,6 @@ KERNEL static void multiply(const block_product & p) {
         tile_config(n_rest, 0).load();
         multiply_rows<false>(p, n_whole, p.n_rows);
     }
-    __asm__ volatile("tilerelease" ::); // a switch to another thread need not save them
 }
 
 // --- operands

@@ -58,6 +58,7 @@ void cache_buffer::allocate(const layer_buffer_types & types, const std::string 
                                p.n_bytes >> 20, memory_name(p.type).c_str(), option),
                         {memory_name(p.type), p.n_bytes, free, std::nullopt});
         }
+        prefer_large_pages(p.buffer.get());
         ggml_backend_buffer_clear(p.buffer.get(), 0);
     }
 }

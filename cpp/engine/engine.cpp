@@ -6,6 +6,8 @@
 #include "runner.h"
 
 #include <algorithm>
+#include <functional>
+#include <future>
 #include <new>
 
 #ifdef __GLIBCXX__
@@ -325,6 +327,11 @@ runner & engine::loaded_runner() {
     return *loaded_->requests;
 }
 
+static std::shared_ptr<const vocab> read_vocab(const model_source & source) {
+    const hparams hp = read_hparams(source);
+    return std::make_shared<vocab>(source.metadata(), hp.text.n_vocab, hp.image_token_id);
+}
+
 static model_info describe(const model & m, const vocab & v, const backend_set & backends, context & c) {
     model_info info;
     info.name         = m.hp.name;
@@ -376,10 +383,10 @@ void engine::do_load(uint32_t id, const engine_options & options, const cancel_f
         }
     }
     next->backends->set_n_threads(plan.n_threads);
-    next->weights = load_model(*next->backends, to_load_options(options, plan.place, progress));
     const model_source source(options);
-    next->words =
-        std::make_shared<vocab>(source.metadata(), next->weights->hp.text.n_vocab, next->weights->hp.image_token_id);
+    auto words    = std::async(std::launch::async, read_vocab, std::cref(source)); // while weights are read
+    next->weights = load_model(*next->backends, to_load_options(options, plan.place, progress));
+    next->words   = words.get();
     next->requests = std::make_unique<runner>(
         next->weights, next->words, *next->backends, plan.place, options.context,
         options.n_seq_max > 0 ? options.n_seq_max : default_n_seq_max, [this](event && e) { emit(std::move(e)); },

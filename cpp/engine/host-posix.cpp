@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -53,6 +54,30 @@ uint64_t address_space_left() {
     std::ifstream("/proc/self/statm") >> pages;
     const uint64_t used = pages * page_size();
     return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
+}
+
+/** Advice on the whole pages of a range; what does not know it does without. */
+static void advise([[maybe_unused]] void * begin, [[maybe_unused]] uint64_t n_bytes, [[maybe_unused]] int advice) {
+    const uint64_t page = page_size(), address = reinterpret_cast<uintptr_t>(begin);
+    const uint64_t first = (address + page - 1) / page * page, last = (address + n_bytes) / page * page;
+    if (first < last) {
+        madvise(reinterpret_cast<void *>(uintptr_t(first)), size_t(last - first), advice);
+    }
+}
+
+void prefer_large_pages([[maybe_unused]] void * begin, [[maybe_unused]] uint64_t n_bytes) {
+#ifdef MADV_HUGEPAGE
+    advise(begin, n_bytes, MADV_HUGEPAGE);
+#endif
+}
+
+void touch_pages([[maybe_unused]] void * begin, [[maybe_unused]] uint64_t n_bytes) {
+#ifdef MADV_POPULATE_WRITE
+    advise(begin, n_bytes, MADV_POPULATE_WRITE);
+#elif defined(__linux__)
+    constexpr int populate_write = 23; // since Linux 5.14, which older headers do not know
+    advise(begin, n_bytes, populate_write);
+#endif
 }
 
 int32_t host_cores() {

@@ -4,6 +4,7 @@
 #include "block-kernels.h"
 #include "cache-buffer.h"
 #include "error.h"
+#include "host.h"
 #include "memory-shortage.h"
 #include "model-fingerprint.h"
 #include "model-source.h"
@@ -12,6 +13,7 @@
 #include "weight-placement.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <future>
 #include <map>
@@ -41,6 +43,38 @@ ggml_backend_buffer_usage usage_of(const planned_tensor & planned) {
     const bool is_read_everywhere = planned.part == model_part::input && planned.use == tensor_use::vector;
     return is_read_everywhere ? GGML_BACKEND_BUFFER_USAGE_ANY : GGML_BACKEND_BUFFER_USAGE_WEIGHTS;
 }
+
+/** Has the pages of weights ready on a thread of its own: to clear them takes as long as to read a file from memory. */
+class page_toucher {
+  public:
+    explicit page_toucher(const std::vector<ggml_backend_buffer_ptr> & buffers) {
+        std::vector<ggml_backend_buffer_t> all;
+        for (const auto & buffer : buffers) {
+            if (is_host_memory(ggml_backend_buffer_get_type(buffer.get()))) {
+                all.push_back(buffer.get());
+            }
+        }
+        thread_ = std::async(std::launch::async, [this, all] {
+            for (ggml_backend_buffer_t buffer : all) {
+                touch(static_cast<char *>(ggml_backend_buffer_get_base(buffer)), ggml_backend_buffer_get_size(buffer));
+            }
+        });
+    }
+    ~page_toucher() { is_stopped_ = true; } // then the future waits
+
+    page_toucher(const page_toucher &)             = delete;
+    page_toucher & operator=(const page_toucher &) = delete;
+
+  private:
+    void touch(char * begin, size_t n_bytes) const {
+        for (size_t at = 0; at < n_bytes && !is_stopped_; at += chunk_bytes) {
+            touch_pages(begin + at, std::min(chunk_bytes, n_bytes - at));
+        }
+    }
+
+    std::atomic<bool> is_stopped_{false};
+    std::future<void> thread_;
+};
 
 class model_loader {
   public:
@@ -171,6 +205,7 @@ class model_loader {
                 out_of_memory(memory_name(group.buffer_type), needed, free_memory(group.buffer_type));
             }
             model_->buffers.emplace_back(buffer);
+            prefer_large_pages(buffer);
             ggml_backend_buffer_set_usage(buffer, group.usage);
         }
     }
@@ -231,7 +266,7 @@ class model_loader {
         }
     }
 
-    void read_tensor(const planned_tensor & planned, std::vector<char> & staging) {
+    void read_tensor(const planned_tensor & planned, char * staging) {
         const source_tensor & source = *planned.source;
         if (planned.use == tensor_use::gate) {
             const bool activated = planned.part == model_part::vision && model_->hp.vision.gates_activated;
@@ -245,8 +280,8 @@ class model_loader {
             read_checked(source, static_cast<char *>(tensor->data));
             return;
         }
-        read_checked(source, staging.data());
-        ggml_backend_tensor_set(tensor, staging.data(), 0, size_t(source.bytes));
+        read_checked(source, staging);
+        ggml_backend_tensor_set(tensor, staging, 0, size_t(source.bytes));
     }
 
     /** In the order of the files, so that a disk reads ahead. */
@@ -255,10 +290,12 @@ class model_loader {
             return std::tie(a.source->file->path(), a.source->offset) <
                    std::tie(b.source->file->path(), b.source->offset);
         });
-        std::vector<char> staging(staging_bytes());
+        const std::unique_ptr<char[]> staging(new char[staging_bytes()]);
+        prefer_large_pages(staging.get(), staging_bytes());
+        const page_toucher toucher(model_->buffers);
         report(0);
         for (const auto & planned : plan_) {
-            read_tensor(planned, staging);
+            read_tensor(planned, staging.get());
         }
     }
 
