@@ -8,6 +8,11 @@
 //                                                     | time, F32 42, F16 48, BF16 35
 //                                                     | ours: 69-76
 //
+// Measured on a Sapphire Rapids (AMX), GFLOP/s of two cores, 3216 rows, and 3216 or 6432 rows of attention:
+//
+//   the same products, Q8_0                           | ggml: 160; ours: AVX2 200, AMX 1850-2130
+//   attention                                         | ours: AVX2 165-190, AMX 1010-1170
+//
 // Ours computes with floats where ggml's kernels round the rows to the type of the weights, and it counts a key as
 // often as it stands for by adding a logarithm to a float. So it is taken wherever the CPU computes the tower alone and
 // has kernels. A GPU has better ones; there the keys and values of a tile that stands for several are repeated, since a

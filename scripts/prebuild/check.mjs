@@ -15,7 +15,7 @@ const systemLibraries = /^(libc|libm|libpthread|libdl|libstdc\+\+|libgcc_s|ld-li
 const addonExports = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 
 const x64 = ['x64', 'sse42', 'sandybridge', 'haswell', 'skylakex', 'cannonlake', 'cascadelake', 'icelake', 'alderlake'];
-const gccOnly = ['ivybridge', 'piledriver', 'cooperlake', 'zen4'];
+const gccOnly = ['ivybridge', 'piledriver', 'cooperlake', 'zen4', 'sapphirerapids'];
 /** CPU backends that ggml makes for a platform, without those that CMakeLists.txt leaves out. */
 const variants = {
   'linux-x64': [...x64, ...gccOnly],

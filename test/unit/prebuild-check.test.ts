@@ -9,7 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 const OWN = ['libbllossom-ggml-base.so', 'libbllossom-ggml.so', 'libbllossom-llama.so'];
 const LEVELS =
-  'x64 sse42 sandybridge ivybridge piledriver haswell skylakex cannonlake cascadelake icelake cooperlake zen4 alderlake';
+  'x64 sse42 sandybridge ivybridge piledriver haswell skylakex cannonlake cascadelake icelake cooperlake zen4 sapphirerapids alderlake';
 const FILES = ['bllossom.node', ...OWN, ...LEVELS.split(' ').map((level) => `libggml-cpu-${level}.so`)];
 
 let scratch: string;
