@@ -384,9 +384,9 @@ void engine::do_load(uint32_t id, const engine_options & options, const cancel_f
     }
     next->backends->set_n_threads(plan.n_threads);
     const model_source source(options);
-    auto words    = std::async(std::launch::async, read_vocab, std::cref(source)); // while weights are read
-    next->weights = load_model(*next->backends, to_load_options(options, plan.place, progress));
-    next->words   = words.get();
+    auto words     = std::async(std::launch::async, read_vocab, std::cref(source)); // while weights are read
+    next->weights  = load_model(*next->backends, to_load_options(options, plan.place, progress));
+    next->words    = words.get();
     next->requests = std::make_unique<runner>(
         next->weights, next->words, *next->backends, plan.place, options.context,
         options.n_seq_max > 0 ? options.n_seq_max : default_n_seq_max, [this](event && e) { emit(std::move(e)); },
