@@ -181,7 +181,12 @@ describe('bllossom pull', () => {
         cwd: folder,
         env: { HF_HUB_OFFLINE: '0', HF_ENDPOINT: hub.endpoint, ...env },
       });
-      hub.onServed = () => void (hub.served - served > 150_000 && session.interrupt());
+      let isInterrupted = false; // once: a second Ctrl-C ends it without a word
+      hub.onServed = () => {
+        if (isInterrupted || hub.served - served <= 150_000) return;
+        isInterrupted = true;
+        session.interrupt();
+      };
       const stopped = await session.done;
       expect(stopped.code).toBe(130);
       expect(stopped.stderr).toMatch(text);
