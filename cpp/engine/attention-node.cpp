@@ -10,12 +10,18 @@
 
 namespace bllossom {
 
-static constexpr int64_t n_block_keys    = 512;
-static constexpr int64_t n_key_step      = 32; // keys are filled up to a multiple: their scores are rows for kernels
-static constexpr int64_t n_chunk_queries = 384;
-static constexpr int64_t n_queries       = 48;                // at a time; a multiple of the rows of a tile
-static constexpr int64_t scores_stride   = n_block_keys + 16; // no power of two: rows would share few sets of the cache
-static constexpr int64_t n_panel         = block_kernels::panel;
+static constexpr int64_t n_key_step = 32; // keys are filled up to a multiple: their scores are rows for kernels
+static constexpr int64_t n_queries  = 48; // at a time; a multiple of the rows of a tile
+static constexpr int64_t n_panel    = block_kernels::panel;
+
+static int64_t n_chunk_queries(const block_kernels & kernels) {
+    return kernels.n_block_keys / 4 * 3;
+}
+
+/** Floats from the scores of a query to the next: no power of two, or rows would share few sets of the cache. */
+static int64_t scores_stride(const block_kernels & kernels) {
+    return kernels.n_block_keys + 16;
+}
 
 static int64_t with_filling(int64_t n_keys) {
     return (n_keys + n_key_step - 1) / n_key_step * n_key_step;
@@ -34,20 +40,22 @@ struct attention_node::scratch {
     float * keys;    // block after block: panels [n_block_keys / 16][n][16]
     float * values;  // block after block: panels [n / 16][n_block_keys][16]
     float * bias;    // [n_keys], of the scores
-    float * queries; // [n_chunk_queries][n]
-    float * out;     // [n_chunk_queries][n]
-    float * max;     // [n_chunk_queries]: the largest score of a query so far
-    float * sum;     // [n_chunk_queries]: of its weights
-    float * scores;  // [n_queries][scores_stride], then the weights that they become
+    float * queries; // [chunk][n]
+    float * out;     // [chunk][n]
+    float * max;     // [chunk]: the largest score of a query so far
+    float * sum;     // [chunk]: of its weights
+    float * scores;  // [n_queries][stride], then the weights that they become
 
     /** n: numbers of a head, filled up. */
-    scratch(float * work, int64_t n, int64_t n_keys)
+    scratch(const block_kernels & kernels, float * work, int64_t n, int64_t n_keys)
         : keys(work), values(keys + with_filling(n_keys) * n), bias(values + with_filling(n_keys) * n),
-          queries(bias + with_filling(n_keys)), out(queries + n_chunk_queries * n), max(out + n_chunk_queries * n),
-          sum(max + n_chunk_queries), scores(sum + n_chunk_queries) {}
+          queries(bias + with_filling(n_keys)), out(queries + n_chunk_queries(kernels) * n),
+          max(out + n_chunk_queries(kernels) * n), sum(max + n_chunk_queries(kernels)),
+          scores(sum + n_chunk_queries(kernels)) {}
 
-    static int64_t n_floats(int64_t n, int64_t n_keys) {
-        return with_filling(n_keys) * (2 * n + 1) + n_chunk_queries * (2 * n + 2) + n_queries * scores_stride;
+    static int64_t n_floats(const block_kernels & kernels, int64_t n, int64_t n_keys) {
+        return with_filling(n_keys) * (2 * n + 1) + n_chunk_queries(kernels) * (2 * n + 2) +
+               n_queries * scores_stride(kernels);
     }
 };
 
@@ -58,7 +66,7 @@ struct attention_node::query_range {
 };
 
 int64_t attention_node::n_work(const block_kernels & kernels, int64_t n_embd_head, const vision_rows & rows) {
-    return scratch::n_floats(padded(kernels, n_embd_head), rows.n_rows());
+    return scratch::n_floats(kernels, padded(kernels, n_embd_head), rows.n_rows());
 }
 
 ggml_tensor * attention_node::build(ggml_context * ctx0, ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
@@ -71,8 +79,8 @@ ggml_tensor * attention_node::build(ggml_context * ctx0, ggml_tensor * q, ggml_t
 /** All keys and values of a head, n_rows. */
 void attention_node::pack_keys(const head & h, const scratch & s, int64_t n_rows) const {
     const int64_t n_inner = padded(kernels_, h.n);
-    for (int64_t key = 0; key < n_rows; key += n_block_keys) {
-        const int64_t n     = std::min(n_block_keys, n_rows - key); // a multiple of 8: half a panel
+    for (int64_t key = 0; key < n_rows; key += kernels_.n_block_keys) {
+        const int64_t n     = std::min(kernels_.n_block_keys, n_rows - key); // a multiple of 8: half a panel
         const int64_t whole = n / n_panel * n_panel, n_missing = with_filling(n) - whole;
         void * panels = element_at(s.keys, key * n_inner, kernels_);
         std::memset(element_at(s.keys, (key + whole) * n_inner, kernels_), 0,
@@ -104,32 +112,35 @@ void attention_node::see(const head & h, const scratch & s, int64_t first, int64
     constexpr float log2_e  = 1.44269504f;
     const float factor      = log2_e / std::sqrt(float(h.n));
     const int64_t n_inner   = padded(kernels_, h.n);
+    const int64_t n_stride  = scores_stride(kernels_);
     const int64_t n_filled  = with_filling(n_there);
     const int64_t per_float = int64_t(sizeof(float) / ggml_type_size(kernels_.type)); // elements
     float * out             = s.out + first * h.n;
     kernels_.multiply({element_at(s.queries, first * n_inner, kernels_), n_inner,
-                       element_at(s.keys, key * n_inner, kernels_), s.scores, scores_stride, n_rows, n_inner,
+                       element_at(s.keys, key * n_inner, kernels_), s.scores, n_stride, n_rows, n_inner,
                        n_filled / n_panel, false});
     for (int64_t i = 0; i < n_rows; i++) {
-        float * scores = s.scores + i * scores_stride;
+        float * scores = s.scores + i * n_stride;
         std::fill(scores + n, scores + n_filled, -FLT_MAX); // not seen
         const float before = kernels_.weigh(scores, s.bias + key, n_filled, factor, s.max[first + i], s.sum[first + i]);
         if (key > 0 && before != 1.0f) {
             kernels_.scale(out + i * h.n, h.n, before);
         }
     }
-    kernels_.multiply({s.scores, scores_stride * per_float, element_at(s.values, key * n_inner, kernels_), out, h.n,
-                       n_rows, padded(kernels_, n_there), h.n / n_panel, key > 0});
+    kernels_.multiply({s.scores, n_stride * per_float, element_at(s.values, key * n_inner, kernels_), out, h.n, n_rows,
+                       padded(kernels_, n_there), h.n / n_panel, key > 0});
 }
 
 void attention_node::attend(const head & h, const scratch & s, const query_range & range, int64_t n_rows) const {
-    for (int64_t query = range.first; query < range.last; query += n_chunk_queries) {
-        const int64_t n_chunk = std::min(n_chunk_queries, range.last - query);
+    const int64_t n_chunk_most = n_chunk_queries(kernels_);
+    for (int64_t query = range.first; query < range.last; query += n_chunk_most) {
+        const int64_t n_chunk = std::min(n_chunk_most, range.last - query);
         take_queries(h, s, query, n_chunk);
         std::fill(s.max, s.max + n_chunk, -FLT_MAX);
         std::fill(s.sum, s.sum + n_chunk, 0.0f);
-        for (int64_t key = 0; key < range.n_keys; key += n_block_keys) {
-            const int64_t n_there = std::min(n_block_keys, n_rows - key), n = std::min(n_there, range.n_keys - key);
+        for (int64_t key = 0; key < range.n_keys; key += kernels_.n_block_keys) {
+            const int64_t n_there = std::min(kernels_.n_block_keys, n_rows - key),
+                          n       = std::min(n_there, range.n_keys - key);
             for (int64_t i = 0; i < n_chunk; i += n_queries) {
                 see(h, s, i, std::min(n_queries, n_chunk - i), key, n, n_there);
             }
@@ -149,7 +160,7 @@ void attention_node::compute(ggml_tensor * dst, int ith, int nth, void * data) {
         return;
     }
     const int64_t n_head = self.n_head_, n_embd = dst->ne[0], n = n_embd / n_head, n_real = self.rows_.n_real_rows();
-    const scratch s(thread.work, padded(self.kernels_, n), dst->ne[1]);
+    const scratch s(self.kernels_, thread.work, padded(self.kernels_, n), dst->ne[1]);
     const int64_t n_wanted = 4 * thread.n_threads; // jobs, so that no thread waits long for the last ones
     const row_parts rows{dst->ne[1], (n_wanted + n_head - 1) / n_head};
     const auto column = [&](const ggml_tensor * tensor, int64_t i) {

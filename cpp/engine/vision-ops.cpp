@@ -13,10 +13,10 @@
 //   the same products, Q8_0                           | ggml: 160; ours: AVX2 200, AMX 1850-2130
 //   attention                                         | ours: AVX2 165-190, AMX 1010-1170
 //
-// Ours computes with floats where ggml's kernels round the rows to the type of the weights, and it counts a key as
-// often as it stands for by adding a logarithm to a float. So it is taken wherever the CPU computes the tower alone and
-// has kernels. A GPU has better ones; there the keys and values of a tile that stands for several are repeated, since a
-// mask is F16, in which log(2) is off by 2e-4 of the weight.
+// With AVX2, ours computes with floats where ggml's kernels round the rows to the type of the weights, and it counts a
+// key as often as it stands for by adding a logarithm to a float. So it is taken wherever the CPU computes the tower
+// alone and has kernels. A GPU has better ones; there the keys and values of a tile that stands for several are
+// repeated, since a mask is F16, in which log(2) is off by 2e-4 of the weight.
 
 #include "vision-ops.h"
 
