@@ -45,11 +45,11 @@ cross_row resolve_cross_row(int32_t pos, const std::vector<cross_image> & images
 
 void fill_cross_mask_row(uint16_t * mask, int64_t first_cell, int64_t n_cells, int32_t pos,
                          const std::vector<cross_image> & images, row_mode mode) {
+    std::fill(mask, mask + n_cells, mask_hide);
     if (!resolve_cross_row(pos, images, mode).attends) {
-        std::fill(mask, mask + n_cells, mask_attend);
+        mask[0] = mask_attend;
         return;
     }
-    std::fill(mask, mask + n_cells, mask_hide);
     const bool sees_image = sees_any(pos, images);
     for (const cross_image & image : images) {
         // A row that sees no image attends to all of them, padding tiles included.

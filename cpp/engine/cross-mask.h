@@ -46,7 +46,7 @@ cross_row resolve_cross_row(int32_t pos, const std::vector<cross_image> & images
 
 /**
  * Fills one row of the cross mask, F16 bits [n_cells] over the cells [first_cell, first_cell + n_cells): 0 where the
- * row attends, -infinity elsewhere. A row whose attention does not count is all 0: it must stay finite.
+ * row attends, -infinity elsewhere. A row whose attention does not count sees the first cell, so that it stays finite.
  */
 void fill_cross_mask_row(uint16_t * mask, int64_t first_cell, int64_t n_cells, int32_t pos,
                          const std::vector<cross_image> & images, row_mode mode);

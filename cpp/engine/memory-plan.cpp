@@ -44,7 +44,7 @@ class outlined_engine {
         const layer_buffer_types types = cache_types(backends, place, model_->hp.text.n_layer);
         self_.outline(types);
         cross_.outline(types);
-        model_->vision.n_threads = n_threads;
+        model_->n_threads = n_threads;
     }
 
     /** Bytes of each graph's results on each backend: [graphs][backends]. */

@@ -3,6 +3,7 @@
 #include "assert-guard.h"
 #include "block-kernels.h"
 #include "cache-buffer.h"
+#include "cell-kernels.h"
 #include "error.h"
 #include "host.h"
 #include "memory-shortage.h"
@@ -109,9 +110,19 @@ class model_loader {
         match_tensors(source_, plan_);
         summarize();
         create_tensors();
+        choose_kernels();
+    }
+
+    /** Of ours, for what the CPU computes. */
+    void choose_kernels() {
+        model_->n_threads = backends_.n_threads();
         if (!options_.place.uses_any_gpu()) {
-            model_->vision.kernels   = find_tower_kernels();
-            model_->vision.n_threads = backends_.n_threads();
+            model_->vision.kernels = find_tower_kernels();
+        }
+        for (size_t il = 0; il < model_->text.layers.size(); il++) {
+            if (options_.place.gpu_of_layer(int32_t(il)) == on_host) {
+                model_->text.layers[il].kernels = find_cell_kernels(backends_.cpu());
+            }
         }
     }
 

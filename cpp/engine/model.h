@@ -39,8 +39,9 @@ struct model {
     std::vector<ggml_backend_buffer_ptr> buffers;
 
     std::string fingerprint; // model-fingerprint.h; of an outline, none
-    int64_t n_params = 0;
-    size_t n_bytes   = 0;                  // bytes of weights, as stored
+    int64_t n_params  = 0;
+    size_t n_bytes    = 0;                 // bytes of weights, as stored
+    int32_t n_threads = 1;                 // of the CPU, at most
     std::string ftype;                     // type that holds most of the weights, e.g. "Q4_K"
     std::map<std::string, weight_use> use; // by the device, as memory_name has it
 };

@@ -115,6 +115,17 @@ static ggml_tensor * cell_heads(ggml_context * ctx0, const text_hparams & hp, gg
                         size_t(range.first) * cells->nb[1]);
 }
 
+/** build_attention, in the form that is fastest where the layer is computed. q: [n_embd_head, n_head, n_rows] */
+static ggml_tensor * build_cell_attention(ggml_context * ctx0, const model & m, text_inputs & inputs, int32_t il,
+                                          ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, ggml_tensor * mask) {
+    const cell_kernels * kernels = m.text.layers[size_t(il)].kernels;
+    if (kernels != nullptr && cell_attention::takes(q->ne[0])) {
+        inputs.attention.emplace_back(*kernels, m.n_threads);
+        return inputs.attention.back().build(ctx0, q, k, v, mask);
+    }
+    return build_attention(ctx0, ggml_permute(ctx0, q, 0, 2, 1, 3), k, v, mask);
+}
+
 // MllamaTextMLP: down(silu(gate(x)) * up(x))
 static ggml_tensor * build_mlp(ggml_context * ctx0, const text_layer & layer, ggml_tensor * cur) {
     ggml_tensor * gate = build_linear(ctx0, layer.ffn_gate, cur);
@@ -124,8 +135,8 @@ static ggml_tensor * build_mlp(ggml_context * ctx0, const text_layer & layer, gg
 
 // MllamaTextSelfAttention. cur: [n_embd, n_rows] -> [n_embd, n_rows]
 static ggml_tensor * build_self_attention(ggml_context * ctx0, ggml_cgraph * gf, const model & m,
-                                          const self_cache & cache, const text_shape & shape,
-                                          const text_inputs & inputs, int32_t il, ggml_tensor * cur) {
+                                          const self_cache & cache, const text_shape & shape, text_inputs & inputs,
+                                          int32_t il, ggml_tensor * cur) {
     const text_hparams & hp  = m.hp.text;
     const text_layer & layer = m.text.layers[size_t(il)];
 
@@ -143,14 +154,14 @@ static ggml_tensor * build_self_attention(ggml_context * ctx0, ggml_cgraph * gf,
     ggml_build_forward_expand(gf, ggml_set_rows(ctx0, cache.k(il), k, inputs.cells));
     ggml_build_forward_expand(gf, ggml_set_rows(ctx0, cache.v(il), v, inputs.cells));
 
-    cur = build_attention(ctx0, ggml_permute(ctx0, q, 0, 2, 1, 3), cell_heads(ctx0, hp, cache.k(il), shape.self),
-                          cell_heads(ctx0, hp, cache.v(il), shape.self), inputs.self_mask);
+    cur = build_cell_attention(ctx0, m, inputs, il, q, cell_heads(ctx0, hp, cache.k(il), shape.self),
+                               cell_heads(ctx0, hp, cache.v(il), shape.self), inputs.self_mask);
     return build_linear(ctx0, layer.wo, cur);
 }
 
 // MllamaTextCrossAttention over cached keys and values. cur: [n_embd, n_rows] -> [n_embd, n_rows]
 static ggml_tensor * build_cross_attention(ggml_context * ctx0, const model & m, const cross_cache & cache,
-                                           const text_shape & shape, const text_inputs & inputs, int32_t il,
+                                           const text_shape & shape, text_inputs & inputs, int32_t il,
                                            ggml_tensor * cur) {
     const text_hparams & hp  = m.hp.text;
     const text_layer & layer = m.text.layers[size_t(il)];
@@ -159,15 +170,14 @@ static ggml_tensor * build_cross_attention(ggml_context * ctx0, const model & m,
     q               = ggml_reshape_3d(ctx0, q, hp.n_embd_head(), hp.n_head, shape.n_rows);
     q               = build_rms_norm(ctx0, q, layer.q_norm, hp.rms_eps);
 
-    cur = build_attention(ctx0, ggml_permute(ctx0, q, 0, 2, 1, 3), cell_heads(ctx0, hp, cache.k(il), shape.cross),
-                          cell_heads(ctx0, hp, cache.v(il), shape.cross), inputs.cross_mask);
+    cur = build_cell_attention(ctx0, m, inputs, il, q, cell_heads(ctx0, hp, cache.k(il), shape.cross),
+                               cell_heads(ctx0, hp, cache.v(il), shape.cross), inputs.cross_mask);
     return build_linear(ctx0, layer.wo, cur);
 }
 
 // MllamaSelfAttentionDecoderLayer
 static ggml_tensor * build_self_layer(ggml_context * ctx0, ggml_cgraph * gf, const model & m, const self_cache & cache,
-                                      const text_shape & shape, const text_inputs & inputs, int32_t il,
-                                      ggml_tensor * inp) {
+                                      const text_shape & shape, text_inputs & inputs, int32_t il, ggml_tensor * inp) {
     const text_layer & layer = m.text.layers[size_t(il)];
     const float eps          = m.hp.text.rms_eps;
 
@@ -178,8 +188,7 @@ static ggml_tensor * build_self_layer(ggml_context * ctx0, ggml_cgraph * gf, con
 
 // MllamaCrossAttentionDecoderLayer; the row flags are full_text_row_masked_out_mask of the reference
 static ggml_tensor * build_cross_layer(ggml_context * ctx0, const model & m, const cross_cache & cache,
-                                       const text_shape & shape, const text_inputs & inputs, int32_t il,
-                                       ggml_tensor * inp) {
+                                       const text_shape & shape, text_inputs & inputs, int32_t il, ggml_tensor * inp) {
     const text_layer & layer = m.text.layers[size_t(il)];
     const float eps          = m.hp.text.rms_eps;
 

@@ -1,12 +1,14 @@
 #pragma once
 // The text decoder over one batch of rows, which may belong to many sequences, as one ggml graph.
 
+#include "cell-attention.h"
 #include "cross-cache.h"
 #include "cross-mask.h"
 #include "model.h"
 #include "self-cache.h"
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include <ggml.h>
@@ -47,6 +49,8 @@ struct text_inputs {
     ggml_tensor * cross_mask = nullptr; // F16 [cross.n, n_rows]
     ggml_tensor * attends    = nullptr; // F32 [1, n_rows]       0/1, scales the cross attention output
     ggml_tensor * mlp        = nullptr; // F32 [1, n_rows]       0/1, scales the cross MLP output
+
+    std::deque<cell_attention> attention; // nodes of the graph compute with it
 
     void set(const std::vector<batch_row> & rows, const text_shape & shape, row_mode mode) const;
 };

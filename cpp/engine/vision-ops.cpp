@@ -32,7 +32,7 @@ vision_ops::vision_ops(ggml_context * ctx0, const model & m, const vision_rows &
     if (kernels_ != nullptr) {
         const int64_t n_work =
             std::max(linear_node::n_work(*kernels_), attention_node::n_work(*kernels_, n_embd_head_, rows));
-        work_ = kernel_thread::new_works(ctx0, n_work, m.vision.n_threads);
+        work_ = kernel_thread::new_works(ctx0, n_work, m.n_threads);
         ggml_set_name(work_, "work of the kernels");
     }
 }

@@ -9,6 +9,7 @@ struct ggml_tensor;
 namespace bllossom {
 
 struct block_kernels;
+struct cell_kernels;
 
 /** One transformer layer of the vision tower; biased LayerNorms, attention without biases. */
 struct vision_layer {
@@ -51,9 +52,8 @@ struct vision_weights {
     std::vector<vision_layer> layers;        // [n_layer]
     std::vector<vision_layer> global_layers; // [n_global_layer]
 
-    // What computes the tower where the CPU does it alone: kernels of ours, null: ggml's; and its threads at most.
+    // What computes the tower where the CPU does it alone: kernels of ours, null: ggml's.
     const block_kernels * kernels = nullptr;
-    int32_t n_threads             = 1;
 
     std::vector<bool> padding_alike; // [n_aspect_ratios], see padding-tiles.h; empty in an outline
 };
@@ -75,6 +75,9 @@ struct text_layer {
     ggml_tensor * k_norm  = nullptr; // F32 [n_embd_head]
     float cross_attn_gate = 0.0f;    // tanh of the stored gates
     float cross_mlp_gate  = 0.0f;
+
+    // What attends to its cells where the CPU computes the layer: kernels of ours, null: ggml's.
+    const cell_kernels * kernels = nullptr;
 };
 
 struct text_weights {

@@ -5,36 +5,22 @@
 #include "backend.h"
 #include "check.h"
 #include "linear-node.h"
+#include "support/computation.h"
 
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
 #include <cstring>
-#include <functional>
 #include <limits>
-#include <random>
 #include <thread>
-
-#include <ggml-alloc.h>
-#include <ggml-cpp.h>
 
 using namespace bllossom;
 
 namespace {
 
-std::mt19937 generator(1);
-
 /** What a kernel may be off by, of the largest number: one that rounds to BF16 keeps 8 bits of each. */
 double tolerance(const block_kernels & kernels, double of_floats) {
     return kernels.type == GGML_TYPE_F32 ? of_floats : 6e-3;
-}
-
-std::vector<float> random_floats(size_t n, float range = 1.0f) {
-    std::vector<float> values(n);
-    for (float & value : values) {
-        value = range * (float(generator() % 20001) / 10000.0f - 1.0f);
-    }
-    return values;
 }
 
 // --- blocks
@@ -44,7 +30,7 @@ std::vector<float> random_floats(size_t n, float range = 1.0f) {
 std::vector<float> short_floats(size_t n) {
     std::vector<float> values(n);
     for (float & value : values) {
-        value = float(int(generator() % 129) - 64) / 64.0f;
+        value = float(int(random_number() % 129) - 64) / 64.0f;
     }
     return values;
 }
@@ -214,63 +200,6 @@ void what_is_no_number_stays_none(const block_kernels & kernels) {
 
 // --- nodes
 // -------------------------------------------------------------------------------------------------------------
-
-/** One graph on the CPU. */
-class computation {
-  public:
-    explicit computation(const backend_set & backends)
-        : backends_(backends), ctx_(ggml_init({64 * ggml_tensor_overhead() + ggml_graph_overhead(), nullptr, true})) {}
-
-    ggml_context * ctx() const { return ctx_.get(); }
-
-    ggml_tensor * input(ggml_type type, int64_t n, int64_t n_rows) {
-        ggml_tensor * tensor = ggml_new_tensor_2d(ctx_.get(), type, n, n_rows);
-        inputs_.push_back(tensor);
-        return tensor;
-    }
-
-    /** Computes `results`, twice: a node may be used again. The inputs get random numbers. */
-    std::vector<std::vector<float>> run(const std::vector<ggml_tensor *> & results) {
-        ggml_cgraph * graph = ggml_new_graph(ctx_.get());
-        for (ggml_tensor * result : results) {
-            ggml_build_forward_expand(graph, result);
-        }
-        buffer_.reset(ggml_backend_alloc_ctx_tensors(ctx_.get(), backends_.cpu()));
-        for (ggml_tensor * tensor : inputs_) {
-            const auto values = random_floats(size_t(ggml_nelements(tensor)));
-            std::vector<char> bytes(ggml_nbytes(tensor));
-            ggml_quantize_chunk(tensor->type, values.data(), bytes.data(), 0, ggml_nrows(tensor), tensor->ne[0],
-                                nullptr);
-            ggml_backend_tensor_set(tensor, bytes.data(), 0, bytes.size());
-        }
-        std::vector<std::vector<float>> all;
-        for (int i = 0; i < 2; i++) {
-            CHECK(ggml_backend_graph_compute(backends_.cpu(), graph) == GGML_STATUS_SUCCESS);
-        }
-        for (ggml_tensor * result : results) {
-            all.emplace_back(size_t(ggml_nelements(result)));
-            ggml_backend_tensor_get(result, all.back().data(), 0, ggml_nbytes(result));
-        }
-        return all;
-    }
-
-  private:
-    const backend_set & backends_;
-    ggml_context_ptr ctx_;
-    ggml_backend_buffer_ptr buffer_;
-    std::vector<ggml_tensor *> inputs_;
-};
-
-double largest_difference(const std::vector<float> & a, const std::vector<float> & b) {
-    CHECK(a.size() == b.size());
-    double most = 0, largest = 0;
-    for (size_t i = 0; i < std::min(a.size(), b.size()); i++) {
-        most    = std::max(most, std::fabs(double(a[i]) - double(b[i])));
-        largest = std::max(largest, std::fabs(double(b[i])));
-        CHECK(std::isfinite(a[i]));
-    }
-    return most / largest;
-}
 
 /** A weight of any type is what it is as F32, and rows are rounded no further than the kernels say. */
 void products_take_weights_of_every_type(const block_kernels & kernels) {

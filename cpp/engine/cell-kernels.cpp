@@ -1,0 +1,12 @@
+#include "cell-kernels.h"
+
+#include "cpu-features.h"
+
+namespace bllossom {
+
+const cell_kernels * find_cell_kernels(ggml_backend * cpu) {
+    return has_feature(cpu, "AVX2") && has_feature(cpu, "FMA") && has_feature(cpu, "F16C") ? avx2_cell_kernels()
+                                                                                           : nullptr;
+}
+
+} // namespace bllossom
