@@ -25,12 +25,16 @@ namespace {
 constexpr int n_together = 3; // queries; with four cells, or four vectors of a value, twelve sums of sixteen registers
 
 struct f32_cell {
+    static INLINE int64_t n_bytes(int64_t n) { return 4 * n; }
+
     static INLINE floats load(const char * cell, int64_t i) {
         return floats::load(reinterpret_cast<const float *>(cell) + i);
     }
 };
 
 struct f16_cell {
+    static INLINE int64_t n_bytes(int64_t n) { return 2 * n; }
+
     static INLINE floats load(const char * cell, int64_t i) {
         return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(cell + 2 * i)))};
     }
@@ -38,6 +42,8 @@ struct f16_cell {
 
 /** Blocks of 32 numbers: their scale in F16, then a byte for each. */
 struct q8_0_cell {
+    static INLINE int64_t n_bytes(int64_t n) { return n / 32 * 34; }
+
     static INLINE floats load(const char * cell, int64_t i) {
         const char * block = cell + i / 32 * 34;
         uint16_t scale;
@@ -49,6 +55,14 @@ struct q8_0_cell {
     }
 };
 
+/** The memory of a cell in the next block: cells of a head lie apart, and the CPU does not foresee where. */
+INLINE void fetch_next(const cell_rows & cells, const char * cell, int64_t n_bytes) {
+    const char * next = cell + size_t(cell_kernels::block) * cells.stride;
+    for (int64_t i = 0; i < n_bytes; i += 64) {
+        _mm_prefetch(next + i, _MM_HINT_T1);
+    }
+}
+
 /** The sums of four vectors, side by side. */
 INLINE void store_sums(const floats (&x)[4], float * to) {
     const __m256 pairs = _mm256_hadd_ps(_mm256_hadd_ps(x[0].x, x[1].x), _mm256_hadd_ps(x[2].x, x[3].x));
@@ -59,6 +73,9 @@ template <class cell, int n_queries>
 INLINE void score_queries(const cell_rows & keys, const float * q, float * scores) {
     for (int64_t c = 0; c < cell_kernels::block; c += 4) {
         const char * key = keys.first + size_t(c) * keys.stride;
+        for (int j = 0; j < 4; j++) {
+            fetch_next(keys, key + size_t(j) * keys.stride, cell::n_bytes(keys.n));
+        }
         floats sums[n_queries][4];
         for (int i = 0; i < n_queries; i++) {
             for (floats & sum : sums[i]) {
@@ -95,6 +112,7 @@ INLINE void add_values_of_queries(const cell_rows & values, const float * weight
         }
         for (int64_t c = 0; c < cell_kernels::block; c++) {
             const char * value = values.first + size_t(c) * values.stride;
+            fetch_next(values, value + cell::n_bytes(k), cell::n_bytes(4 * floats::n));
             floats weight[n_queries];
             for (int i = 0; i < n_queries; i++) {
                 weight[i] = floats::all(weights[i * cell_kernels::block + c]);

@@ -1,6 +1,7 @@
 #include "importance-collector.h"
 
 #include "error.h"
+#include "linear-node.h"
 
 #include <algorithm>
 
@@ -10,14 +11,19 @@ static constexpr int64_t staging_elements = 1 << 18; // at least; one row always
 
 /** The weight whose rows this node multiplies with; null when there is none. */
 static const ggml_tensor * multiplied_weight(const ggml_tensor * node) {
-    if (node->op != GGML_OP_MUL_MAT && node->op != GGML_OP_CUSTOM) { // custom: linear-node.h
+    const ggml_tensor * left = node->op == GGML_OP_MUL_MAT ? node->src[0] : linear_node::weight_of(node);
+    if (left == nullptr) {
         return nullptr;
     }
-    const ggml_tensor * left   = node->src[0];
     const ggml_tensor * weight = left->view_src != nullptr ? left->view_src : left;
     const bool is_weight =
         weight->buffer != nullptr && ggml_backend_buffer_get_usage(weight->buffer) == GGML_BACKEND_BUFFER_USAGE_WEIGHTS;
     return is_weight && left->ne[0] == weight->ne[0] ? weight : nullptr;
+}
+
+/** What a product of either kind takes beside its weight. */
+static const ggml_tensor * inputs_of(const ggml_tensor * product) {
+    return product->src[product->op == GGML_OP_MUL_MAT ? 1 : 0];
 }
 
 void importance_collector::watch(ggml_cgraph * gf, row_filter counts) {
@@ -30,7 +36,7 @@ void importance_collector::watch(ggml_cgraph * gf, row_filter counts) {
         if (weight == nullptr) {
             continue;
         }
-        const ggml_tensor * inputs = node->src[1];
+        const ggml_tensor * inputs = inputs_of(node);
         const bool is_known        = inputs->type == GGML_TYPE_F32 || inputs->type == GGML_TYPE_BF16; // block-kernels.h
         if (!is_known || !ggml_is_contiguous(inputs)) {
             throw error(error_code::internal, format("the inputs of %s are not rows of numbers", weight->name));
@@ -47,7 +53,7 @@ bool importance_collector::on_node(ggml_tensor * node, bool ask, void * collecto
     auto & self      = *static_cast<importance_collector *>(collector);
     const auto found = self.weights_.find(node);
     if (!ask && found != self.weights_.end()) {
-        self.add_inputs(found->second, node->src[1]);
+        self.add_inputs(found->second, inputs_of(node));
     }
     return !ask || found != self.weights_.end();
 }

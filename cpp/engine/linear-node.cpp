@@ -28,8 +28,22 @@ struct linear_node::scratch {
     }
 };
 
+// Sources of a node: rows, work and bias. The weight comes after the first four, whose buffers ggml's CPU backend asks
+// whether they can do the operation: that of tiles knows no other than ggml's product.
+static constexpr int at_weight = 4;
+
 bool linear_node::takes(const block_kernels & kernels, const ggml_tensor * w) {
-    return w->ne[1] % n_panel == 0 && w->ne[0] % kernels.step == 0 && ggml_backend_buffer_is_host(w->buffer);
+    const bool is_whole = w->ne[1] % n_panel == 0 && w->ne[0] % kernels.step == 0;
+    return is_whole && (ggml_backend_buffer_is_host(w->buffer) || takes_tiled(kernels, w));
+}
+
+bool linear_node::takes_tiled(const block_kernels & kernels, const ggml_tensor * w) {
+    const tiled_format * tiled = kernels.type == GGML_TYPE_BF16 ? find_tiled_format(w) : nullptr;
+    return tiled != nullptr && w->ne[1] % n_panel == 0 && kernels.n_block_inner % tiled->n_inputs == 0;
+}
+
+const ggml_tensor * linear_node::weight_of(const ggml_tensor * node) {
+    return node->op == GGML_OP_CUSTOM ? node->src[at_weight] : nullptr;
 }
 
 bool linear_node::gives_elements(const block_kernels & kernels, const ggml_tensor * w) {
@@ -42,9 +56,9 @@ int64_t linear_node::n_work(const block_kernels & kernels) {
 
 ggml_tensor * linear_node::build(ggml_context * ctx0, ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b,
                                  ggml_tensor * work, ggml_type type) {
-    ggml_tensor * args[] = {w, cur, work, b};
-    return ggml_custom_4d(ctx0, type, w->ne[1], cur->ne[1], 1, 1, args, b != nullptr ? 4 : 3, compute, GGML_N_TASKS_MAX,
-                          this);
+    tiled_               = find_tiled_format(w);
+    ggml_tensor * args[] = {cur, work, b, nullptr, w};
+    return ggml_custom_4d(ctx0, type, w->ne[1], cur->ne[1], 1, 1, args, at_weight + 1, compute, GGML_N_TASKS_MAX, this);
 }
 
 /** Outputs and rows of one job. */
@@ -68,8 +82,20 @@ void linear_node::unpack(ggml_type type, const char * weights, int64_t n, void *
 }
 
 /** Weights of n inputs from `first` on. */
-void linear_node::pack_weights(const block & at, int64_t first, int64_t n, const scratch & s) const {
-    const ggml_tensor * w = at.dst->src[0];
+void linear_node::pack_tiles(const block & at, int64_t first, int64_t n, const scratch & s) const {
+    const ggml_tensor * w    = at.dst->src[at_weight];
+    const int64_t n_blocks   = w->ne[0] / tiled_->n_inputs;
+    const int64_t n_skipped  = first / tiled_->n_inputs;
+    const char * first_panel = static_cast<const char *>(w->data);
+    for (int64_t i = 0; i < at.n_outputs; i += n_panel) {
+        const int64_t first_block = (at.first_output + i) / n_panel * n_blocks + n_skipped;
+        tiled_->unpack(first_panel + size_t(first_block) * tiled_->block_bytes, n,
+                       element_at(s.panels, i * n, kernels_));
+    }
+}
+
+void linear_node::pack_rows(const block & at, int64_t first, int64_t n, const scratch & s) const {
+    const ggml_tensor * w = at.dst->src[at_weight];
     const char * from     = static_cast<const char *>(w->data) + ggml_row_size(w->type, first);
     for (int64_t i = 0; i < at.n_outputs; i += n_panel) {
         const char * rows = from + size_t(at.first_output + i) * w->nb[1];
@@ -86,8 +112,8 @@ void linear_node::pack_weights(const block & at, int64_t first, int64_t n, const
 }
 
 void linear_node::compute(const block & at, const scratch & s) const {
-    const ggml_tensor * b     = at.dst->src[3];
-    const int64_t n_in        = at.dst->src[0]->ne[0];
+    const ggml_tensor *rows = at.dst->src[0], *b = at.dst->src[2];
+    const int64_t n_in        = rows->ne[0];
     const int64_t n_out       = at.dst->ne[0];
     const bool gives_elements = at.dst->type != GGML_TYPE_F32;
     const int64_t c_stride    = gives_elements ? block_outputs : n_out;
@@ -96,10 +122,10 @@ void linear_node::compute(const block & at, const scratch & s) const {
 
     for (int64_t first = 0; first < n_in; first += kernels_.n_block_inner) {
         const int64_t n = std::min(kernels_.n_block_inner, n_in - first);
-        pack_weights(at, first, n, s);
+        tiled_ != nullptr ? pack_tiles(at, first, n, s) : pack_rows(at, first, n, s);
         for (int64_t i = 0; i < at.n_rows; i += chunk_rows) {
             const int64_t row = at.first_row + i, n_rows = std::min(chunk_rows, at.n_rows - i);
-            const void * a   = element_at(at.dst->src[1]->data, row * n_in + first, kernels_);
+            const void * a   = element_at(rows->data, row * n_in + first, kernels_);
             const int64_t to = row * n_out + at.first_output; // numbers from the first one of the result
             float * c        = gives_elements ? s.sums : static_cast<float *>(at.dst->data) + to;
             kernels_.multiply({a, n_in, s.panels, c, c_stride, n_rows, n, at.n_outputs / n_panel, first > 0});
@@ -115,7 +141,7 @@ void linear_node::compute(const block & at, const scratch & s) const {
 
 void linear_node::compute(ggml_tensor * dst, int ith, int nth, void * data) {
     linear_node & self = *static_cast<linear_node *>(data);
-    const kernel_thread thread(dst->src[2], ith, nth);
+    const kernel_thread thread(dst->src[1], ith, nth);
     if (thread.work == nullptr) {
         return;
     }

@@ -2,6 +2,7 @@
 // A product with a weight, with its bias and activation.
 
 #include "kernel-node.h"
+#include "tiled-weights.h"
 
 namespace bllossom {
 
@@ -10,8 +11,14 @@ class linear_node {
   public:
     linear_node(const block_kernels & kernels, bool is_gelu) : kernels_(kernels), is_gelu_(is_gelu) {}
 
-    /** Whether a weight can be taken: the CPU reads it row by row, and it fills whole blocks. */
+    /** Whether a weight can be taken: the CPU reads it, row by row or in tiles, and it fills whole blocks. */
     static bool takes(const block_kernels & kernels, const ggml_tensor * w);
+
+    /** Whether it can be taken from tiles. */
+    static bool takes_tiled(const block_kernels & kernels, const ggml_tensor * w);
+
+    /** What a node multiplies with; null: it is none of these. */
+    static const ggml_tensor * weight_of(const ggml_tensor * node);
 
     /** Whether what it gives can be of the kernels' type: its sums are complete after one block. */
     static bool gives_elements(const block_kernels & kernels, const ggml_tensor * w);
@@ -33,10 +40,12 @@ class linear_node {
     static void compute(ggml_tensor * dst, int ith, int nth, void * self);
     void compute(const block & at, const scratch & s) const;
     void unpack(ggml_type type, const char * weights, int64_t n, void * elements, float * floats) const;
-    void pack_weights(const block & at, int64_t first, int64_t n, const scratch & s) const;
+    void pack_rows(const block & at, int64_t first, int64_t n, const scratch & s) const;
+    void pack_tiles(const block & at, int64_t first, int64_t n, const scratch & s) const;
 
     const block_kernels & kernels_;
     bool is_gelu_;
+    const tiled_format * tiled_ = nullptr; // of the weight
     job_counter jobs_;
 };
 

@@ -119,6 +119,7 @@ class model_loader {
         if (!options_.place.uses_any_gpu()) {
             model_->vision.kernels = find_tower_kernels();
         }
+        model_->text.kernels = find_rounding_kernels();
         for (size_t il = 0; il < model_->text.layers.size(); il++) {
             if (options_.place.gpu_of_layer(int32_t(il)) == on_host) {
                 model_->text.layers[il].kernels = find_cell_kernels(backends_.cpu());

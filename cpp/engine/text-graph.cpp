@@ -115,28 +115,17 @@ static ggml_tensor * cell_heads(ggml_context * ctx0, const text_hparams & hp, gg
                         size_t(range.first) * cells->nb[1]);
 }
 
-/** build_attention, in the form that is fastest where the layer is computed. q: [n_embd_head, n_head, n_rows] */
-static ggml_tensor * build_cell_attention(ggml_context * ctx0, const model & m, text_inputs & inputs, int32_t il,
-                                          ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, ggml_tensor * mask) {
-    const cell_kernels * kernels = m.text.layers[size_t(il)].kernels;
-    if (kernels != nullptr && cell_attention::takes(q->ne[0])) {
-        inputs.attention.emplace_back(*kernels, m.n_threads);
-        return inputs.attention.back().build(ctx0, q, k, v, mask);
-    }
-    return build_attention(ctx0, ggml_permute(ctx0, q, 0, 2, 1, 3), k, v, mask);
-}
-
 // MllamaTextMLP: down(silu(gate(x)) * up(x))
-static ggml_tensor * build_mlp(ggml_context * ctx0, const text_layer & layer, ggml_tensor * cur) {
-    ggml_tensor * gate = build_linear(ctx0, layer.ffn_gate, cur);
-    ggml_tensor * up   = build_linear(ctx0, layer.ffn_up, cur);
-    return build_linear(ctx0, layer.ffn_down, ggml_swiglu_split(ctx0, gate, up));
+static ggml_tensor * build_mlp(ggml_context * ctx0, text_ops & ops, const text_layer & layer, ggml_tensor * cur) {
+    ggml_tensor * gate = ops.linear(layer.ffn_gate, cur);
+    ggml_tensor * up   = ops.linear(layer.ffn_up, cur);
+    return ops.linear(layer.ffn_down, ggml_swiglu_split(ctx0, gate, up));
 }
 
 // MllamaTextSelfAttention. cur: [n_embd, n_rows] -> [n_embd, n_rows]
 static ggml_tensor * build_self_attention(ggml_context * ctx0, ggml_cgraph * gf, const model & m,
-                                          const self_cache & cache, const text_shape & shape, text_inputs & inputs,
-                                          int32_t il, ggml_tensor * cur) {
+                                          const self_cache & cache, const text_shape & shape,
+                                          const text_inputs & inputs, int32_t il, ggml_tensor * cur) {
     const text_hparams & hp  = m.hp.text;
     const text_layer & layer = m.text.layers[size_t(il)];
 
@@ -146,59 +135,86 @@ static ggml_tensor * build_self_attention(ggml_context * ctx0, ggml_cgraph * gf,
                              GGML_ROPE_TYPE_NORMAL, int(hp.n_ctx_train), hp.rope_freq_base, 1.0f, 0.0f, 1.0f, 0.0f,
                              0.0f);
     };
-    ggml_tensor * q = rope(build_linear(ctx0, layer.wq, cur), hp.n_head);
-    ggml_tensor * k = rope(build_linear(ctx0, layer.wk, cur), hp.n_head_kv);
-    ggml_tensor * v = build_linear(ctx0, layer.wv, cur);
+    ggml_tensor * q = rope(inputs.ops->linear(layer.wq, cur), hp.n_head);
+    ggml_tensor * k = rope(inputs.ops->linear(layer.wk, cur), hp.n_head_kv);
+    ggml_tensor * v = inputs.ops->linear(layer.wv, cur);
 
     k = ggml_reshape_2d(ctx0, k, hp.n_embd_kv(), shape.n_rows);
     ggml_build_forward_expand(gf, ggml_set_rows(ctx0, cache.k(il), k, inputs.cells));
     ggml_build_forward_expand(gf, ggml_set_rows(ctx0, cache.v(il), v, inputs.cells));
 
-    cur = build_cell_attention(ctx0, m, inputs, il, q, cell_heads(ctx0, hp, cache.k(il), shape.self),
-                               cell_heads(ctx0, hp, cache.v(il), shape.self), inputs.self_mask);
-    return build_linear(ctx0, layer.wo, cur);
+    cur = inputs.ops->attention(il, q, cell_heads(ctx0, hp, cache.k(il), shape.self),
+                                cell_heads(ctx0, hp, cache.v(il), shape.self), inputs.self_mask);
+    return inputs.ops->linear(layer.wo, cur);
 }
 
 // MllamaTextCrossAttention over cached keys and values. cur: [n_embd, n_rows] -> [n_embd, n_rows]
 static ggml_tensor * build_cross_attention(ggml_context * ctx0, const model & m, const cross_cache & cache,
-                                           const text_shape & shape, text_inputs & inputs, int32_t il,
+                                           const text_shape & shape, const text_inputs & inputs, int32_t il,
                                            ggml_tensor * cur) {
     const text_hparams & hp  = m.hp.text;
     const text_layer & layer = m.text.layers[size_t(il)];
 
-    ggml_tensor * q = build_linear(ctx0, layer.wq, cur);
+    ggml_tensor * q = inputs.ops->linear(layer.wq, cur);
     q               = ggml_reshape_3d(ctx0, q, hp.n_embd_head(), hp.n_head, shape.n_rows);
     q               = build_rms_norm(ctx0, q, layer.q_norm, hp.rms_eps);
 
-    cur = build_cell_attention(ctx0, m, inputs, il, q, cell_heads(ctx0, hp, cache.k(il), shape.cross),
-                               cell_heads(ctx0, hp, cache.v(il), shape.cross), inputs.cross_mask);
-    return build_linear(ctx0, layer.wo, cur);
+    cur = inputs.ops->attention(il, q, cell_heads(ctx0, hp, cache.k(il), shape.cross),
+                                cell_heads(ctx0, hp, cache.v(il), shape.cross), inputs.cross_mask);
+    return inputs.ops->linear(layer.wo, cur);
+}
+
+/** The last one that is computed. */
+static int32_t last_layer(const text_hparams & hp, const text_shape & shape) {
+    int32_t il = hp.n_layer - 1;
+    while (hp.is_cross[size_t(il)] && shape.cross.n == 0) {
+        il--;
+    }
+    return il;
+}
+
+/** Of the rows, those whose logits are wanted: after its attention, the last layer goes on with them alone. */
+static ggml_tensor * build_output_rows(ggml_context * ctx0, const text_inputs & inputs, ggml_tensor * cur) {
+    return inputs.output_ids ? ggml_get_rows(ctx0, cur, inputs.output_ids) : cur;
 }
 
 // MllamaSelfAttentionDecoderLayer
 static ggml_tensor * build_self_layer(ggml_context * ctx0, ggml_cgraph * gf, const model & m, const self_cache & cache,
-                                      const text_shape & shape, text_inputs & inputs, int32_t il, ggml_tensor * inp) {
+                                      const text_shape & shape, const text_inputs & inputs, int32_t il,
+                                      ggml_tensor * inp) {
     const text_layer & layer = m.text.layers[size_t(il)];
     const float eps          = m.hp.text.rms_eps;
 
     ggml_tensor * cur = build_rms_norm(ctx0, inp, layer.attn_norm, eps);
-    cur               = ggml_add(ctx0, inp, build_self_attention(ctx0, gf, m, cache, shape, inputs, il, cur));
-    return ggml_add(ctx0, cur, build_mlp(ctx0, layer, build_rms_norm(ctx0, cur, layer.ffn_norm, eps)));
+    cur               = build_self_attention(ctx0, gf, m, cache, shape, inputs, il, cur);
+    if (il == last_layer(m.hp.text, shape)) {
+        cur = build_output_rows(ctx0, inputs, cur);
+        inp = build_output_rows(ctx0, inputs, inp);
+    }
+    cur = ggml_add(ctx0, inp, cur);
+    return ggml_add(ctx0, cur, build_mlp(ctx0, *inputs.ops, layer, build_rms_norm(ctx0, cur, layer.ffn_norm, eps)));
 }
 
 // MllamaCrossAttentionDecoderLayer; the row flags are full_text_row_masked_out_mask of the reference
 static ggml_tensor * build_cross_layer(ggml_context * ctx0, const model & m, const cross_cache & cache,
-                                       const text_shape & shape, text_inputs & inputs, int32_t il, ggml_tensor * inp) {
+                                       const text_shape & shape, const text_inputs & inputs, int32_t il,
+                                       ggml_tensor * inp) {
     const text_layer & layer = m.text.layers[size_t(il)];
     const float eps          = m.hp.text.rms_eps;
 
     ggml_tensor * cur = build_rms_norm(ctx0, inp, layer.attn_norm, eps);
     cur               = build_cross_attention(ctx0, m, cache, shape, inputs, il, cur);
     cur               = ggml_mul(ctx0, ggml_scale(ctx0, cur, layer.cross_attn_gate), inputs.attends);
-    inp               = ggml_add(ctx0, inp, cur);
+    ggml_tensor * mlp = inputs.mlp;
+    if (il == last_layer(m.hp.text, shape)) {
+        cur = build_output_rows(ctx0, inputs, cur);
+        inp = build_output_rows(ctx0, inputs, inp);
+        mlp = build_output_rows(ctx0, inputs, mlp);
+    }
+    inp = ggml_add(ctx0, inp, cur);
 
-    cur = build_mlp(ctx0, layer, build_rms_norm(ctx0, inp, layer.ffn_norm, eps));
-    cur = ggml_mul(ctx0, ggml_scale(ctx0, cur, layer.cross_mlp_gate), inputs.mlp);
+    cur = build_mlp(ctx0, *inputs.ops, layer, build_rms_norm(ctx0, inp, layer.ffn_norm, eps));
+    cur = ggml_mul(ctx0, ggml_scale(ctx0, cur, layer.cross_mlp_gate), mlp);
     return ggml_add(ctx0, inp, cur);
 }
 
@@ -213,6 +229,7 @@ ggml_tensor * build_text(ggml_context * ctx0, ggml_cgraph * gf, const model & m,
     const text_hparams & hp = m.hp.text;
 
     inputs            = build_inputs(ctx0, shape);
+    inputs.ops        = std::make_unique<text_ops>(ctx0, m, shape.n_rows);
     ggml_tensor * cur = ggml_get_rows(ctx0, m.text.token_embd, inputs.tokens); // [n_embd, n_rows]
     for (int32_t il = 0; il < hp.n_layer; il++) {
         if (!hp.is_cross[size_t(il)]) {
@@ -222,12 +239,10 @@ ggml_tensor * build_text(ggml_context * ctx0, ggml_cgraph * gf, const model & m,
         }
     }
     if (shape.n_outputs == 0) {
-        ggml_build_forward_expand(gf, cur);
-        return nullptr;
+        return nullptr; // keys and values are written, nothing else is wanted
     }
-    cur = ggml_get_rows(ctx0, cur, inputs.output_ids); // [n_embd, n_outputs]
     cur = build_rms_norm(ctx0, cur, m.text.output_norm, hp.rms_eps);
-    cur = build_linear(ctx0, head_weight(ctx0, m), cur);
+    cur = inputs.ops->linear(head_weight(ctx0, m), cur);
     ggml_set_name(cur, "logits");
     ggml_set_output(cur);
     ggml_build_forward_expand(gf, cur);

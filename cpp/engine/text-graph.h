@@ -1,14 +1,14 @@
 #pragma once
 // The text decoder over one batch of rows, which may belong to many sequences, as one ggml graph.
 
-#include "cell-attention.h"
 #include "cross-cache.h"
 #include "cross-mask.h"
 #include "model.h"
 #include "self-cache.h"
+#include "text-ops.h"
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <vector>
 
 #include <ggml.h>
@@ -50,7 +50,7 @@ struct text_inputs {
     ggml_tensor * attends    = nullptr; // F32 [1, n_rows]       0/1, scales the cross attention output
     ggml_tensor * mlp        = nullptr; // F32 [1, n_rows]       0/1, scales the cross MLP output
 
-    std::deque<cell_attention> attention; // nodes of the graph compute with it
+    std::unique_ptr<text_ops> ops; // nodes of the graph compute with it
 
     void set(const std::vector<batch_row> & rows, const text_shape & shape, row_mode mode) const;
 };

@@ -37,18 +37,6 @@ vision_ops::vision_ops(ggml_context * ctx0, const model & m, const vision_rows &
     }
 }
 
-/** Of the type that the kernels multiply; the products of one layer have theirs in common. */
-ggml_tensor * vision_ops::operand(ggml_tensor * cur) {
-    if (cur->type == kernels_->type) {
-        return cur;
-    }
-    if (cur != last_) {
-        last_         = cur;
-        last_operand_ = ggml_cast(ctx0_, cur, kernels_->type);
-    }
-    return last_operand_;
-}
-
 /** -> type [n_out, n] */
 ggml_tensor * vision_ops::kernel_linear(ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b, bool is_gelu,
                                         ggml_type type) {

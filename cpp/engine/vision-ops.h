@@ -2,6 +2,7 @@
 // The expensive operations of what is computed for a picture, each in the form that is fastest where that happens.
 
 #include "attention-node.h"
+#include "kernel-operands.h"
 #include "linear-node.h"
 #include "model.h"
 #include "vision-rows.h"
@@ -32,7 +33,7 @@ class vision_ops {
   private:
     bool has_kernel_for(const ggml_tensor * w) const { return work_ != nullptr && linear_node::takes(*kernels_, w); }
     bool has_kernels_for_attention(const vision_layer & layer) const;
-    ggml_tensor * operand(ggml_tensor * cur);
+    ggml_tensor * operand(ggml_tensor * cur) { return operands_.of(ctx0_, *kernels_, cur); }
     ggml_type operand_type(const ggml_tensor * w) const;
     ggml_tensor * kernel_linear(ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b, bool is_gelu, ggml_type type);
     ggml_tensor * flash_attention(ggml_tensor * q, ggml_tensor * k, ggml_tensor * v);
@@ -43,9 +44,8 @@ class vision_ops {
     vision_rows rows_;
     int64_t n_head_;
     int64_t n_embd_head_;
-    ggml_tensor * work_         = nullptr; // of our kernels; null where ggml's are taken
-    ggml_tensor * last_         = nullptr; // that was made an operand, and what became of it
-    ggml_tensor * last_operand_ = nullptr;
+    ggml_tensor * work_ = nullptr; // of our kernels; null where ggml's are taken
+    kernel_operands operands_;
     std::deque<linear_node> linear_;
     std::deque<attention_node> attention_;
 };
