@@ -31,8 +31,8 @@ static int64_t with_filling(int64_t n_keys) {
 struct attention_node::head {
     const void *q, *k, *v;
     void * out;
-    int64_t n;      // elements of a row
-    int64_t stride; // from row to row
+    int64_t n;                  // elements of a row
+    int64_t stride, out_stride; // from row to row
 };
 
 /** What a thread works with. Operands hold elements; floats are there for as many. */
@@ -71,9 +71,12 @@ int64_t attention_node::n_work(const block_kernels & kernels, int64_t n_embd_hea
 
 ggml_tensor * attention_node::build(ggml_context * ctx0, ggml_tensor * q, ggml_tensor * k, ggml_tensor * v,
                                     ggml_tensor * work, int64_t n_head) {
+    GGML_ASSERT(q->nb[1] == k->nb[1] && q->nb[1] == v->nb[1]);
     n_head_              = n_head;
     ggml_tensor * args[] = {q, k, v, work};
-    return ggml_custom_4d(ctx0, kernels_.type, q->ne[0], q->ne[1], 1, 1, args, 4, compute, GGML_N_TASKS_MAX, this);
+    return with_gap(ctx0, q->ne[0], [&](int64_t n) {
+        return ggml_custom_4d(ctx0, kernels_.type, n, q->ne[1], 1, 1, args, 4, compute, GGML_N_TASKS_MAX, this);
+    });
 }
 
 /** All keys and values of a head, n_rows. */
@@ -148,7 +151,7 @@ void attention_node::attend(const head & h, const scratch & s, const query_range
         for (int64_t i = 0; i < n_chunk; i++) {
             float * out = s.out + i * h.n;
             kernels_.scale(out, h.n, 1.0f / s.sum[i]);
-            kernels_.round(out, h.n, element_at(h.out, (query + i) * h.stride, kernels_));
+            kernels_.round(out, h.n, element_at(h.out, (query + i) * h.out_stride, kernels_));
         }
     }
 }
@@ -159,7 +162,7 @@ void attention_node::compute(ggml_tensor * dst, int ith, int nth, void * data) {
     if (thread.work == nullptr) {
         return;
     }
-    const int64_t n_head = self.n_head_, n_embd = dst->ne[0], n = n_embd / n_head, n_real = self.rows_.n_real_rows();
+    const int64_t n_head = self.n_head_, n = dst->src[0]->ne[0] / n_head, n_real = self.rows_.n_real_rows();
     const scratch s(self.kernels_, thread.work, padded(self.kernels_, n), dst->ne[1]);
     const int64_t n_wanted = 4 * thread.n_threads; // jobs, so that no thread waits long for the last ones
     const row_parts rows{dst->ne[1], (n_wanted + n_head - 1) / n_head};
@@ -172,7 +175,8 @@ void attention_node::compute(ggml_tensor * dst, int ith, int nth, void * data) {
             return;
         }
         const int64_t i = job % n_head, first = rows.first(job / n_head), last = rows.first(job / n_head + 1);
-        const head h{column(dst->src[0], i), column(dst->src[1], i), column(dst->src[2], i), column(dst, i), n, n_embd};
+        const head h{column(dst->src[0], i),  column(dst->src[1], i), column(dst->src[2], i), column(dst, i), n,
+                     row_stride(dst->src[0]), row_stride(dst)};
         self.pack_keys(h, s, dst->ne[1]);
         self.attend(h, s, {std::min(first, n_real), std::min(last, n_real), dst->ne[1]}, dst->ne[1]);
         self.attend(h, s, {std::max(first, n_real), std::max(last, n_real), n_real}, dst->ne[1]);

@@ -19,8 +19,8 @@ class attention_node {
 
     /**
      * Real rows attend to every row, the others to real ones. A row of a tile that stands for several counts as often
-     * as a key: the logarithm of their number is added to its score. q, k, v: [n_embd, n_rows] of the kernels' type;
-     * work: F32 [n_work, most threads] -> [n_embd, n_rows] of that type
+     * as a key: the logarithm of their number is added to its score. q, k, v: [n_embd, n_rows] of the kernels' type,
+     * at the same distances; work: F32 [n_work, most threads] -> [n_embd, n_rows] of that type, with a gap between rows
      */
     ggml_tensor * build(ggml_context * ctx0, ggml_tensor * q, ggml_tensor * k, ggml_tensor * v, ggml_tensor * work,
                         int64_t n_head);

@@ -55,6 +55,21 @@ inline int64_t padded(const block_kernels & kernels, int64_t n) {
     return (n + kernels.step - 1) / kernels.step * kernels.step;
 }
 
+/**
+ * Rows of n numbers that kernels read or write, as a view of what build(n + more) makes: between them is a line or two
+ * that nobody uses. At a distance of some multiple of 4 KiB, rows would share few sets of the cache.
+ */
+template <class build_rows> ggml_tensor * with_gap(ggml_context * ctx0, int64_t n, const build_rows & build) {
+    constexpr int64_t n_line = 64 / sizeof(ggml_bf16_t);
+    ggml_tensor * rows       = build(n + n_line);
+    return ggml_view_2d(ctx0, rows, n, rows->ne[1], rows->nb[1], 0);
+}
+
+/** Numbers from row to row. */
+inline int64_t row_stride(const ggml_tensor * rows) {
+    return int64_t(rows->nb[1] / ggml_type_size(rows->type));
+}
+
 /** The element i from `first` on. */
 inline void * element_at(const void * first, int64_t i, const block_kernels & kernels) {
     return static_cast<char *>(const_cast<void *>(first)) + size_t(i) * ggml_type_size(kernels.type);

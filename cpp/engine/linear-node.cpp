@@ -10,6 +10,7 @@ namespace bllossom {
 
 static constexpr int64_t block_outputs = 256;
 static constexpr int64_t chunk_rows    = 96; // a multiple of the rows of a tile
+static constexpr int64_t sums_stride   = block_outputs + 16;
 static constexpr int64_t n_panel       = block_kernels::panel;
 
 /** What a thread works with. Operands hold elements; floats are there for as many. */
@@ -17,14 +18,14 @@ struct linear_node::scratch {
     float * panels; // [block_outputs / 16][n_block_inner][16]
     float * rows;   // [16][n_block_inner], of weights
     float * row;    // [n_block_inner], of floats
-    float * sums;   // [chunk_rows][block_outputs], of a result that does not consist of floats
+    float * sums;   // [chunk_rows][sums_stride], of a result that does not consist of floats
 
     scratch(const block_kernels & kernels, float * work)
         : panels(work), rows(panels + block_outputs * kernels.n_block_inner),
           row(rows + n_panel * kernels.n_block_inner), sums(row + kernels.n_block_inner) {}
 
     static int64_t n_floats(const block_kernels & kernels) {
-        return (block_outputs + n_panel + 1) * kernels.n_block_inner + chunk_rows * block_outputs;
+        return (block_outputs + n_panel + 1) * kernels.n_block_inner + chunk_rows * sums_stride;
     }
 };
 
@@ -58,7 +59,10 @@ ggml_tensor * linear_node::build(ggml_context * ctx0, ggml_tensor * w, ggml_tens
                                  ggml_tensor * work, ggml_type type) {
     tiled_               = find_tiled_format(w);
     ggml_tensor * args[] = {cur, work, b, nullptr, w};
-    return ggml_custom_4d(ctx0, type, w->ne[1], cur->ne[1], 1, 1, args, at_weight + 1, compute, GGML_N_TASKS_MAX, this);
+    const auto rows      = [&](int64_t n) {
+        return ggml_custom_4d(ctx0, type, n, cur->ne[1], 1, 1, args, at_weight + 1, compute, GGML_N_TASKS_MAX, this);
+    };
+    return type == GGML_TYPE_F32 ? rows(w->ne[1]) : with_gap(ctx0, w->ne[1], rows);
 }
 
 /** Outputs and rows of one job. */
@@ -113,10 +117,10 @@ void linear_node::pack_rows(const block & at, int64_t first, int64_t n, const sc
 
 void linear_node::compute(const block & at, const scratch & s) const {
     const ggml_tensor *rows = at.dst->src[0], *b = at.dst->src[2];
-    const int64_t n_in        = rows->ne[0];
-    const int64_t n_out       = at.dst->ne[0];
+    const int64_t n_in     = rows->ne[0];
+    const int64_t a_stride = row_stride(rows), out_stride = row_stride(at.dst);
     const bool gives_elements = at.dst->type != GGML_TYPE_F32;
-    const int64_t c_stride    = gives_elements ? block_outputs : n_out;
+    const int64_t c_stride    = gives_elements ? sums_stride : out_stride;
     const float * bias        = b != nullptr ? static_cast<const float *>(b->data) + at.first_output : nullptr;
     const auto finish         = is_gelu_ ? kernels_.add_gelu : kernels_.add;
 
@@ -125,15 +129,15 @@ void linear_node::compute(const block & at, const scratch & s) const {
         tiled_ != nullptr ? pack_tiles(at, first, n, s) : pack_rows(at, first, n, s);
         for (int64_t i = 0; i < at.n_rows; i += chunk_rows) {
             const int64_t row = at.first_row + i, n_rows = std::min(chunk_rows, at.n_rows - i);
-            const void * a   = element_at(rows->data, row * n_in + first, kernels_);
-            const int64_t to = row * n_out + at.first_output; // numbers from the first one of the result
+            const void * a   = element_at(rows->data, row * a_stride + first, kernels_);
+            const int64_t to = row * out_stride + at.first_output; // numbers from the first one of the result
             float * c        = gives_elements ? s.sums : static_cast<float *>(at.dst->data) + to;
-            kernels_.multiply({a, n_in, s.panels, c, c_stride, n_rows, n, at.n_outputs / n_panel, first > 0});
+            kernels_.multiply({a, a_stride, s.panels, c, c_stride, n_rows, n, at.n_outputs / n_panel, first > 0});
             for (int64_t k = 0; bias != nullptr && first + n == n_in && k < n_rows; k++) {
                 finish(c + k * c_stride, bias, at.n_outputs);
             }
             for (int64_t k = 0; gives_elements && k < n_rows; k++) {
-                kernels_.round(c + k * c_stride, at.n_outputs, element_at(at.dst->data, to + k * n_out, kernels_));
+                kernels_.round(c + k * c_stride, at.n_outputs, element_at(at.dst->data, to + k * out_stride, kernels_));
             }
         }
     }
@@ -145,7 +149,7 @@ void linear_node::compute(ggml_tensor * dst, int ith, int nth, void * data) {
     if (thread.work == nullptr) {
         return;
     }
-    const int64_t n_out = dst->ne[0], n_blocks = (n_out + block_outputs - 1) / block_outputs;
+    const int64_t n_out = dst->src[at_weight]->ne[1], n_blocks = (n_out + block_outputs - 1) / block_outputs;
     const int64_t n_wanted = 4 * thread.n_threads; // jobs, so that no thread waits long for the last ones
     const row_parts rows{dst->ne[1], std::min(dst->ne[1], (n_wanted + n_blocks - 1) / n_blocks)};
     for (;;) {

@@ -29,7 +29,7 @@ class linear_node {
     /**
      * w * cur + b, then GELU if so made. w: [n_in, n_out] of any type; cur: [n_in, n] of the kernels' type; b: F32
      * [n_out], or null where there is no GELU; work: F32 [n_work, most threads] -> type [n_out, n]: F32, or where
-     * gives_elements says so the kernels' type
+     * gives_elements says so the kernels' type, with a gap between rows
      */
     ggml_tensor * build(ggml_context * ctx0, ggml_tensor * w, ggml_tensor * cur, ggml_tensor * b, ggml_tensor * work,
                         ggml_type type = GGML_TYPE_F32);
