@@ -38,7 +38,7 @@ void importance_collector::watch(ggml_cgraph * gf, row_filter counts) {
         }
         const ggml_tensor * inputs = inputs_of(node);
         const bool is_known        = inputs->type == GGML_TYPE_F32 || inputs->type == GGML_TYPE_BF16; // block-kernels.h
-        if (!is_known || !ggml_is_contiguous(inputs)) {
+        if (!is_known || inputs->ne[2] * inputs->ne[3] != 1) {
             throw error(error_code::internal, format("the inputs of %s are not rows of numbers", weight->name));
         }
         weights_.emplace(node, weight);
@@ -60,12 +60,13 @@ bool importance_collector::on_node(ggml_tensor * node, bool ask, void * collecto
 
 /** n rows from `first` on, to staging_. */
 void importance_collector::read_rows(const ggml_tensor * inputs, int64_t first, int64_t n) {
-    const size_t offset = size_t(first) * inputs->nb[1], n_bytes = size_t(n) * inputs->nb[1];
-    if (inputs->type == GGML_TYPE_F32) {
-        ggml_backend_tensor_get(inputs, staging_.data(), offset, n_bytes);
-    } else {
-        ggml_backend_tensor_get(inputs, rounded_.data(), offset, n_bytes);
-        ggml_bf16_to_fp32_row(rounded_.data(), staging_.data(), n * inputs->ne[0]);
+    const int64_t n_columns = inputs->ne[0];
+    const size_t n_bytes    = ggml_row_size(inputs->type, n_columns);
+    const bool is_rounded   = inputs->type == GGML_TYPE_BF16;
+    char * to = is_rounded ? reinterpret_cast<char *>(rounded_.data()) : reinterpret_cast<char *>(staging_.data());
+    ggml_backend_tensor_get_2d(inputs, to, size_t(first) * inputs->nb[1], n_bytes, size_t(n), inputs->nb[1], n_bytes);
+    if (is_rounded) {
+        ggml_bf16_to_fp32_row(rounded_.data(), staging_.data(), n * n_columns);
     }
 }
 

@@ -39,7 +39,11 @@ text_shape shape_of(const std::vector<batch_row> & rows, const cross_cache & cro
     return shape;
 }
 
+/** Without logits to compute, a graph may do without some of its inputs. */
 template <typename T> static void set_tensor(ggml_tensor * tensor, const std::vector<T> & values) {
+    if (tensor->buffer == nullptr) {
+        return;
+    }
     ggml_backend_tensor_set(tensor, values.data(), 0, values.size() * sizeof(T));
 }
 

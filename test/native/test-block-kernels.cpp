@@ -4,6 +4,7 @@
 #include "attention-node.h"
 #include "backend.h"
 #include "check.h"
+#include "kernel-operands.h"
 #include "linear-node.h"
 #include "support/computation.h"
 
@@ -12,6 +13,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <string>
 #include <thread>
 
 using namespace bllossom;
@@ -217,7 +219,7 @@ void products_take_weights_of_every_type(const block_kernels & kernels) {
             ggml_tensor * work = kernel_thread::new_works(ctx, linear_node::n_work(kernels), 2);
             linear_node plain(kernels, false), gelu(kernels, true);
 
-            ggml_tensor * operand  = kernels.type == GGML_TYPE_F32 ? rows : ggml_cast(ctx, rows, kernels.type);
+            ggml_tensor * operand  = kernel_operands().of(ctx, kernels, rows);
             ggml_tensor * floats   = ggml_cast(ctx, w, GGML_TYPE_F32);
             ggml_tensor * expected = ggml_add(ctx, ggml_mul_mat(ctx, floats, rows), b);
             const auto results     = c.run({plain.build(ctx, w, operand, b, work), expected,
@@ -227,6 +229,55 @@ void products_take_weights_of_every_type(const block_kernels & kernels) {
             CHECK(largest_difference(results[0], results[1]) < tolerance(kernels, 1e-5));
             CHECK(largest_difference(results[2], results[3]) < tolerance(kernels, 1e-5));
         }
+    }
+}
+
+/** Where ggml's AMX kernels want weights; null on a CPU without. */
+ggml_backend_buffer_type_t tiled_buffer_type(const backend_set & backends) {
+    ggml_backend_dev_t cpu = ggml_backend_get_device(backends.cpu());
+    auto get               = reinterpret_cast<ggml_backend_dev_get_extra_bufts_t>(
+        ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(cpu), "ggml_backend_dev_get_extra_bufts"));
+    for (ggml_backend_buffer_type_t * type = get(cpu); type != nullptr && *type != nullptr; type++) {
+        if (std::string(ggml_backend_buft_name(*type)) == "AMX") {
+            return *type;
+        }
+    }
+    return nullptr;
+}
+
+/** Rearranged by ggml itself, they are what they are as F32. */
+void products_take_tiled_weights(const block_kernels & kernels) {
+    const backend_set backends("cpu", 2);
+    ggml_backend_buffer_type_t tiles = tiled_buffer_type(backends);
+    if (tiles == nullptr || kernels.type != GGML_TYPE_BF16) {
+        return;
+    }
+    for (const ggml_type type : {GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_Q8_0}) {
+        const int64_t n_in = 6 * 256, n_out = 256 + 64, n_rows = 107;
+        const auto values = random_floats(size_t(n_in * n_out));
+        std::vector<char> bytes(ggml_row_size(type, n_in) * size_t(n_out));
+        ggml_quantize_chunk(type, values.data(), bytes.data(), 0, n_out, n_in, nullptr);
+
+        ggml_context_ptr weights(ggml_init({ggml_tensor_overhead(), nullptr, true}));
+        ggml_tensor * tiled = ggml_new_tensor_2d(weights.get(), type, n_in, n_out);
+        ggml_backend_buffer_ptr buffer(ggml_backend_alloc_ctx_tensors_from_buft(weights.get(), tiles));
+        ggml_backend_tensor_set(tiled, bytes.data(), 0, bytes.size());
+        CHECK(linear_node::takes(kernels, tiled));
+        CHECK(linear_node::takes_tiled(kernels, tiled));
+
+        computation c(backends);
+        ggml_context * ctx  = c.ctx();
+        ggml_tensor * plain = c.input(type, bytes, n_in, n_out);
+        ggml_tensor * rows  = c.input(GGML_TYPE_F32, n_in, n_rows);
+        ggml_tensor * work  = kernel_thread::new_works(ctx, linear_node::n_work(kernels), 2);
+        kernel_operands operands;
+        linear_node node(kernels, false);
+        CHECK(!linear_node::takes_tiled(kernels, plain));
+        const auto results = c.run({node.build(ctx, tiled, operands.of(ctx, kernels, rows), nullptr, work),
+                                    ggml_mul_mat(ctx, ggml_cast(ctx, plain, GGML_TYPE_F32), rows)});
+        const double d     = largest_difference(results[0], results[1]);
+        printf("tiles of %s: largest difference %.2g\n", ggml_type_name(type), d);
+        CHECK(d < tolerance(kernels, 0));
     }
 }
 
@@ -242,7 +293,7 @@ void products_give_elements(const block_kernels & kernels) {
     ggml_tensor * work = kernel_thread::new_works(ctx, linear_node::n_work(kernels), 2);
     linear_node node(kernels, true);
     CHECK(linear_node::gives_elements(kernels, w));
-    ggml_tensor * operand  = kernels.type == GGML_TYPE_F32 ? rows : ggml_cast(ctx, rows, kernels.type);
+    ggml_tensor * operand  = kernel_operands().of(ctx, kernels, rows);
     ggml_tensor * elements = node.build(ctx, w, operand, b, work, kernels.type);
     CHECK(elements->type == kernels.type);
     const auto results = c.run(
@@ -262,7 +313,7 @@ void products_of_odd_sizes(const block_kernels & kernels) {
             linear_node node(kernels, false);
             std::vector<ggml_tensor *> outputs = {ggml_mul_mat(ctx, w, rows)};
             if (n_in % kernels.step == 0) {
-                ggml_tensor * operand = kernels.type == GGML_TYPE_F32 ? rows : ggml_cast(ctx, rows, kernels.type);
+                ggml_tensor * operand = kernel_operands().of(ctx, kernels, rows);
                 outputs.push_back(node.build(ctx, w, operand, nullptr, work));
             }
             const auto results = c.run(outputs);
@@ -375,6 +426,7 @@ int main() {
         gelu_is_the_exact_one(*kernels);
         what_is_no_number_stays_none(*kernels);
         products_take_weights_of_every_type(*kernels);
+        products_take_tiled_weights(*kernels);
         products_give_elements(*kernels);
         products_of_odd_sizes(*kernels);
         attention_is_the_reference(*kernels);

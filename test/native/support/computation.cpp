@@ -24,20 +24,21 @@ std::vector<float> random_floats(size_t n, float range) {
 computation::computation(const bllossom::backend_set & backends)
     : backends_(backends), ctx_(ggml_init({64 * ggml_tensor_overhead() + ggml_graph_overhead(), nullptr, true})) {}
 
+ggml_tensor * computation::input(ggml_type type, std::vector<char> bytes, int64_t n, int64_t n_rows) {
+    inputs_.push_back({ggml_new_tensor_2d(ctx_.get(), type, n, n_rows), std::move(bytes)});
+    return inputs_.back().tensor;
+}
+
 ggml_tensor * computation::input(ggml_type type, int64_t n, int64_t n_rows) {
-    ggml_tensor * tensor = ggml_new_tensor_2d(ctx_.get(), type, n, n_rows);
-    const auto values    = random_floats(size_t(ggml_nelements(tensor)));
-    std::vector<char> bytes(ggml_nbytes(tensor));
+    const auto values = random_floats(size_t(n * n_rows));
+    std::vector<char> bytes(ggml_row_size(type, n) * size_t(n_rows));
     ggml_quantize_chunk(type, values.data(), bytes.data(), 0, n_rows, n, nullptr);
-    inputs_.push_back({tensor, std::move(bytes)});
-    return tensor;
+    return input(type, std::move(bytes), n, n_rows);
 }
 
 ggml_tensor * computation::input(const std::vector<uint16_t> & values, int64_t n, int64_t n_rows) {
     const char * bytes = reinterpret_cast<const char *>(values.data());
-    inputs_.push_back({ggml_new_tensor_2d(ctx_.get(), GGML_TYPE_F16, n, n_rows),
-                       std::vector<char>(bytes, bytes + values.size() * sizeof(uint16_t))});
-    return inputs_.back().tensor;
+    return input(GGML_TYPE_F16, std::vector<char>(bytes, bytes + values.size() * sizeof(uint16_t)), n, n_rows);
 }
 
 std::vector<std::vector<float>> computation::run(const std::vector<ggml_tensor *> & results) {

@@ -23,6 +23,9 @@ class computation {
     /** A tensor that gets random numbers. */
     ggml_tensor * input(ggml_type type, int64_t n, int64_t n_rows);
 
+    /** A tensor that gets these bytes. */
+    ggml_tensor * input(ggml_type type, std::vector<char> bytes, int64_t n, int64_t n_rows);
+
     /** A tensor that gets these numbers, F16. */
     ggml_tensor * input(const std::vector<uint16_t> & values, int64_t n, int64_t n_rows);
 
