@@ -28,10 +28,11 @@ class cell_attention {
 
   private:
     struct job;
+    struct place;
     static void compute_parts(ggml_tensor * dst, int ith, int nth, void * self);
     static void merge_parts(ggml_tensor * dst, int ith, int nth, void * self);
     void see(const ggml_tensor * parts, const job & at) const;
-    void see_block(const ggml_tensor * parts, const job & at, int64_t row, int64_t block, bool is_whole) const;
+    void see_block(const ggml_tensor * parts, const place & at) const;
 
     const cell_kernels & kernels_;
     int64_t n_threads_;

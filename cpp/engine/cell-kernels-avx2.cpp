@@ -55,11 +55,10 @@ struct q8_0_cell {
     }
 };
 
-/** The memory of a cell in the next block: cells of a head lie apart, and the CPU does not foresee where. */
-INLINE void fetch_next(const cell_rows & cells, const char * cell, int64_t n_bytes) {
-    const char * next = cell + size_t(cell_kernels::block) * cells.stride;
+/** Cells of a head lie apart, so that the CPU does not foresee what is read next. */
+INLINE void fetch(const char * from, int64_t n_bytes) {
     for (int64_t i = 0; i < n_bytes; i += 64) {
-        _mm_prefetch(next + i, _MM_HINT_T1);
+        _mm_prefetch(from + i, _MM_HINT_T1);
     }
 }
 
@@ -73,9 +72,7 @@ template <class cell, int n_queries>
 INLINE void score_queries(const cell_rows & keys, const float * q, float * scores) {
     for (int64_t c = 0; c < cell_kernels::block; c += 4) {
         const char * key = keys.first + size_t(c) * keys.stride;
-        for (int j = 0; j < 4; j++) {
-            fetch_next(keys, key + size_t(j) * keys.stride, cell::n_bytes(keys.n));
-        }
+        fetch(keys.ahead + c * cell::n_bytes(keys.n), 4 * cell::n_bytes(keys.n));
         floats sums[n_queries][4];
         for (int i = 0; i < n_queries; i++) {
             for (floats & sum : sums[i]) {
@@ -110,9 +107,10 @@ INLINE void add_values_of_queries(const cell_rows & values, const float * weight
                 sums[i][j] = floats::load(out + i * out_stride + k + j * floats::n) * floats::all(factors[i]);
             }
         }
+        const char * ahead = values.ahead + cell::n_bytes(k) * cell_kernels::block;
         for (int64_t c = 0; c < cell_kernels::block; c++) {
             const char * value = values.first + size_t(c) * values.stride;
-            fetch_next(values, value + cell::n_bytes(k), cell::n_bytes(4 * floats::n));
+            fetch(ahead + c * cell::n_bytes(4 * floats::n), cell::n_bytes(4 * floats::n));
             floats weight[n_queries];
             for (int i = 0; i < n_queries; i++) {
                 weight[i] = floats::all(weights[i * cell_kernels::block + c]);

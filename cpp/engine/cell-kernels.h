@@ -11,8 +11,9 @@ namespace bllossom {
 /** Keys or values of one head. */
 struct cell_rows {
     const char * first;
-    size_t stride; // bytes from cell to cell
-    int64_t n;     // numbers of each; a multiple of cell_kernels::n_multiple
+    size_t stride;      // bytes from cell to cell
+    int64_t n;          // numbers of each; a multiple of cell_kernels::n_multiple
+    const char * ahead; // memory that is wanted soon, as much as is read here
 };
 
 /** Of cells that hold one type of numbers. */
