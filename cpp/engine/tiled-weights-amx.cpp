@@ -32,7 +32,9 @@ INLINE __m512 load_halves(const uint8_t * from) {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(from)));
 }
 
-INLINE __m512i load_bytes(const uint8_t * from) {
+/** Of a block, while the next one is fetched: the CPU does not foresee what lies in the next page. */
+template <class block> INLINE __m512i load_bytes(const block & b, const uint8_t * from) {
+    _mm_prefetch(reinterpret_cast<const char *>(from) + sizeof(b), _MM_HINT_T0);
     return _mm512_loadu_si512(from);
 }
 
@@ -40,24 +42,18 @@ INLINE __m512i load_bytes(const uint8_t * from) {
 struct group_scale {
     __m512 factor, offset;
 
-    INLINE __m512 apply(__m512i x) const { return _mm512_fmadd_ps(_mm512_cvtepi32_ps(x), factor, offset); }
+    INLINE __m512 apply(__m512 x) const { return _mm512_fmadd_ps(x, factor, offset); }
 };
 
-/** The even inputs of all outputs in the low halves, the odd ones in the high halves: two rows of a panel. */
+/** Rounded to the nearest: the even inputs of all outputs in the low halves, the odd ones in the high halves. */
 INLINE void store_pairs(__m512 even, __m512 odd, uint16_t * to) {
-    const __m512i both  = (__m512i) _mm512_cvtne2ps_pbh(odd, even); // the even ones first
-    const __m512i order = _mm512_add_epi32(
-        _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), // i, 16 + i
-        _mm512_slli_epi32(_mm512_set_epi32(31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16), 16));
-    _mm512_storeu_si512(to, _mm512_permutexvar_epi16(order, both));
+    const __m512i half = _mm512_set1_epi32(0x8000), high = _mm512_set1_epi32(int(0xffff0000));
+    const __m512i e = _mm512_srli_epi32(_mm512_add_epi32(_mm512_castps_si512(even), half), 16);
+    const __m512i o = _mm512_add_epi32(_mm512_castps_si512(odd), half);
+    _mm512_storeu_si512(to, _mm512_ternarylogic_epi32(o, high, e, 0xea)); // (o & high) | e
 }
 
-/** `bits` of each lane, from bit i on. */
-template <int i, int bits> INLINE __m512i field(__m512i x) {
-    return _mm512_and_si512(_mm512_srli_epi32(x, i), _mm512_set1_epi32((1 << bits) - 1));
-}
-
-/** Four inputs; number(byte): the whole numbers of one of them. */
+/** Four inputs; get<bit>(): of every output, the number that begins at a bit of its four bytes. */
 template <class numbers> INLINE void store_four(const numbers & of, const group_scale & scale, uint16_t * to) {
     store_pairs(scale.apply(of.template get<0>()), scale.apply(of.template get<8>()), to);
     store_pairs(scale.apply(of.template get<16>()), scale.apply(of.template get<24>()), to + 32);
@@ -65,24 +61,35 @@ template <class numbers> INLINE void store_four(const numbers & of, const group_
 
 constexpr int64_t n_four = 64; // elements of four inputs in a panel
 
+/** unit * the number in `bits` of the lowest four bits of each lane, looked up: cheaper than to cut it out and convert
+ * it. */
+template <int bits, int unit> INLINE __m512 look_up(__m512i x) {
+    constexpr int last  = (1 << bits) - 1;
+    const __m512i table = _mm512_and_si512(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                                           _mm512_set1_epi32(last));
+    return _mm512_permutexvar_ps(x, _mm512_cvtepi32_ps(_mm512_mullo_epi32(table, _mm512_set1_epi32(unit))));
+}
+
 /** Low or high four bits of the bytes. */
 template <int first> struct nibbles {
     __m512i x;
-    template <int byte> INLINE __m512i get() const { return field<byte + first, 4>(x); }
+    template <int bit> INLINE __m512 get() const { return look_up<4, 1>(_mm512_srli_epi32(x, bit + first)); }
 };
 
 /** Those, and one bit or two above them from other bytes. */
 template <int first, int high_first, int high_bits> struct nibbles_and_more {
     __m512i x, high;
-    template <int byte> INLINE __m512i get() const {
-        return _mm512_or_si512(field<byte + first, 4>(x),
-                               _mm512_slli_epi32(field<byte + high_first, high_bits>(high), 4));
+    template <int bit> INLINE __m512 get() const {
+        return _mm512_add_ps(look_up<4, 1>(_mm512_srli_epi32(x, bit + first)),
+                             look_up<high_bits, 16>(_mm512_srli_epi32(high, bit + high_first)));
     }
 };
 
 struct signed_bytes {
     __m512i x;
-    template <int byte> INLINE __m512i get() const { return _mm512_srai_epi32(_mm512_slli_epi32(x, 24 - byte), 24); }
+    template <int bit> INLINE __m512 get() const {
+        return _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(x, 24 - bit), 24));
+    }
 };
 
 /** 8 groups of 32 inputs: nibbles, scales of a byte each, minima of which two groups lie side by side, d and dmin. */
@@ -134,7 +141,7 @@ INLINE void unpack_block(const q4_k_block & b, uint16_t * to) {
     for (int g = 0; g < 8; g++) {
         const group_scale scale = scale_and_minimum(b, g);
         for (int i = 0; i < 4; i++, to += 2 * n_four) {
-            const __m512i bytes = load_bytes(b.qs[g][i]);
+            const __m512i bytes = load_bytes(b, b.qs[g][i]);
             store_four(nibbles<0>{bytes}, scale, to);
             store_four(nibbles<4>{bytes}, scale, to + n_four);
         }
@@ -142,7 +149,7 @@ INLINE void unpack_block(const q4_k_block & b, uint16_t * to) {
 }
 
 template <int i> INLINE void unpack_eight(const q5_k_block & b, int g, const group_scale & scale, uint16_t * to) {
-    const __m512i bytes = load_bytes(b.qs[g][i]), high = load_bytes(b.qh[g]);
+    const __m512i bytes = load_bytes(b, b.qs[g][i]), high = load_bytes(b, b.qh[g]);
     store_four(nibbles_and_more<0, 2 * i, 1>{bytes, high}, scale, to + 2 * i * n_four);
     store_four(nibbles_and_more<4, 2 * i + 1, 1>{bytes, high}, scale, to + (2 * i + 1) * n_four);
 }
@@ -162,7 +169,7 @@ INLINE void unpack_block(const q6_k_block & b, uint16_t * to) {
     for (int g = 0; g < 16; g++, to += 4 * n_four) {
         const __m512 factor     = _mm512_mul_ps(d, load_signed(b.scales[g]));
         const group_scale scale = {factor, _mm512_mul_ps(factor, _mm512_set1_ps(-32.0f))};
-        const __m512i low = load_bytes(b.qs[g][0]), next = load_bytes(b.qs[g][1]), high = load_bytes(b.qh[g]);
+        const __m512i low = load_bytes(b, b.qs[g][0]), next = load_bytes(b, b.qs[g][1]), high = load_bytes(b, b.qh[g]);
         store_four(nibbles_and_more<0, 0, 2>{low, high}, scale, to);
         store_four(nibbles_and_more<4, 2, 2>{low, high}, scale, to + n_four);
         store_four(nibbles_and_more<0, 4, 2>{next, high}, scale, to + 2 * n_four);
@@ -173,7 +180,7 @@ INLINE void unpack_block(const q6_k_block & b, uint16_t * to) {
 INLINE void unpack_block(const q8_0_block & b, uint16_t * to) {
     const group_scale scale = {load_halves(b.d), _mm512_setzero_ps()};
     for (int i = 0; i < 8; i++, to += n_four) {
-        store_four(signed_bytes{load_bytes(b.qs[i])}, scale, to);
+        store_four(signed_bytes{load_bytes(b, b.qs[i])}, scale, to);
     }
 }
 
