@@ -1,7 +1,7 @@
 #include "importance-collector.h"
 
 #include "error.h"
-#include "linear-node.h"
+#include "kernel-node.h"
 
 #include <algorithm>
 
@@ -11,7 +11,7 @@ static constexpr int64_t staging_elements = 1 << 18; // at least; one row always
 
 /** The weight whose rows this node multiplies with; null when there is none. */
 static const ggml_tensor * multiplied_weight(const ggml_tensor * node) {
-    const ggml_tensor * left = node->op == GGML_OP_MUL_MAT ? node->src[0] : linear_node::weight_of(node);
+    const ggml_tensor * left = node->op == GGML_OP_MUL_MAT ? node->src[0] : weight_of(node);
     if (left == nullptr) {
         return nullptr;
     }

@@ -65,6 +65,17 @@ template <class build_rows> ggml_tensor * with_gap(ggml_context * ctx0, int64_t 
     return ggml_view_2d(ctx0, rows, n, rows->ne[1], rows->nb[1], 0);
 }
 
+/**
+ * The place among the sources of a node that multiplies its first one with a weight. It comes after four others, whose
+ * buffers ggml's CPU backend asks whether they can do the operation: that of tiles knows no other than ggml's product.
+ */
+constexpr int at_weight = 4;
+
+/** What a node of ours multiplies with; null: it is none of these. */
+inline const ggml_tensor * weight_of(const ggml_tensor * node) {
+    return node->op == GGML_OP_CUSTOM ? node->src[at_weight] : nullptr;
+}
+
 /** Numbers from row to row. */
 inline int64_t row_stride(const ggml_tensor * rows) {
     return int64_t(rows->nb[1] / ggml_type_size(rows->type));

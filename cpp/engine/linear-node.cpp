@@ -29,10 +29,6 @@ struct linear_node::scratch {
     }
 };
 
-// Sources of a node: rows, work and bias. The weight comes after the first four, whose buffers ggml's CPU backend asks
-// whether they can do the operation: that of tiles knows no other than ggml's product.
-static constexpr int at_weight = 4;
-
 bool linear_node::takes(const block_kernels & kernels, const ggml_tensor * w) {
     const bool is_whole = w->ne[1] % n_panel == 0 && w->ne[0] % kernels.step == 0;
     return is_whole && (ggml_backend_buffer_is_host(w->buffer) || takes_tiled(kernels, w));
@@ -41,10 +37,6 @@ bool linear_node::takes(const block_kernels & kernels, const ggml_tensor * w) {
 bool linear_node::takes_tiled(const block_kernels & kernels, const ggml_tensor * w) {
     const tiled_format * tiled = kernels.type == GGML_TYPE_BF16 ? find_tiled_format(w) : nullptr;
     return tiled != nullptr && w->ne[1] % n_panel == 0 && kernels.n_block_inner % tiled->n_inputs == 0;
-}
-
-const ggml_tensor * linear_node::weight_of(const ggml_tensor * node) {
-    return node->op == GGML_OP_CUSTOM ? node->src[at_weight] : nullptr;
 }
 
 bool linear_node::gives_elements(const block_kernels & kernels, const ggml_tensor * w) {

@@ -17,9 +17,6 @@ class linear_node {
     /** Whether it can be taken from tiles. */
     static bool takes_tiled(const block_kernels & kernels, const ggml_tensor * w);
 
-    /** What a node multiplies with; null: it is none of these. */
-    static const ggml_tensor * weight_of(const ggml_tensor * node);
-
     /** Whether what it gives can be of the kernels' type: its sums are complete after one block. */
     static bool gives_elements(const block_kernels & kernels, const ggml_tensor * w);
 

@@ -1,12 +1,13 @@
 // Which form, and why. Measured on a Sapphire Rapids (AMX), two cores, a model of 5 B parameters in Q4_K_M.
 //
-// Products of a batch, tokens/s by its rows | 16   24   31   512
-//   ggml's AMX kernels                      | 56   66   70    86
-//   ours                                    | 47   63   77   185
+// Products with tiled weights, tokens/s by rows | 1     2    4    6    8    16   24   512
+//   ggml's AMX kernels                          | 7.7   12   21   -    31   56   66    86
+//   ours: rows of floats                        | 9.1   15   23   31   33
+//   ours: BF16 tiles                            | -     -    21   31   38   67   82   185
 //
-// ggml's round rows to bytes, unpack the weights anew for every 32 rows and leave the tiles after every 32 inputs. Ours
-// unpack them once, to BF16, and are nearer to what rows of floats give: 1 - cosine of the logits 4e-4 where ggml's
-// have 6e-3, the mean of 96 tokens.
+// ggml's kernels round rows to bytes; for more than one row they unpack the weights anew for every 32 of them and leave
+// the tiles after every 32 inputs. Of ours, the first round nothing, the second unpack the weights once, to BF16:
+// 1 - cosine of the logits against rows of floats is 4e-4 where ggml's have 6e-3, the mean of 96 tokens.
 //
 // Attention, ms of a layer with 24 heads on 8, of 128 numbers, by rows and cells in F16
 //
@@ -20,19 +21,20 @@
 
 namespace bllossom {
 
-/** Rows from which unpacking the weights pays. */
-static constexpr int64_t min_rows = 32;
-
 text_ops::text_ops(ggml_context * ctx0, const model & m, int64_t n_rows)
-    : ctx0_(ctx0), model_(m), kernels_(n_rows >= min_rows ? m.text.kernels : nullptr) {
-    if (kernels_ != nullptr) {
+    : ctx0_(ctx0), model_(m), kernels_(m.text.kernels) {
+    if (kernels_ != nullptr && n_rows > few_rows::most) {
         work_ = kernel_thread::new_works(ctx0, linear_node::n_work(*kernels_), m.n_threads);
         ggml_set_name(work_, "work of the kernels");
     }
 }
 
 ggml_tensor * text_ops::linear(ggml_tensor * w, ggml_tensor * cur) {
-    if (kernels_ == nullptr || cur->ne[1] < min_rows || !linear_node::takes_tiled(*kernels_, w)) {
+    if (kernels_ != nullptr && few_rows_node::takes(w, cur->ne[1])) {
+        few_rows_.emplace_back();
+        return few_rows_.back().build(ctx0_, w, cur);
+    }
+    if (work_ == nullptr || !linear_node::takes_tiled(*kernels_, w)) {
         return build_linear(ctx0_, w, cur);
     }
     linear_.emplace_back(*kernels_, false);

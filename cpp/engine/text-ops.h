@@ -2,6 +2,7 @@
 // The expensive operations of the text decoder, each in the form that is fastest where that happens.
 
 #include "cell-attention.h"
+#include "few-rows-node.h"
 #include "kernel-operands.h"
 #include "linear-node.h"
 #include "model.h"
@@ -34,6 +35,7 @@ class text_ops {
     const block_kernels * kernels_; // of products with tiled weights; null where ggml's are taken
     ggml_tensor * work_ = nullptr;  // of those kernels
     kernel_operands operands_;
+    std::deque<few_rows_node> few_rows_;
     std::deque<linear_node> linear_;
     std::deque<cell_attention> attention_;
 };

@@ -61,27 +61,21 @@ template <class numbers> INLINE void store_four(const numbers & of, const group_
 
 constexpr int64_t n_four = 64; // elements of four inputs in a panel
 
-/** unit * the number in `bits` of the lowest four bits of each lane, looked up: cheaper than to cut it out and convert
- * it. */
-template <int bits, int unit> INLINE __m512 look_up(__m512i x) {
-    constexpr int last  = (1 << bits) - 1;
-    const __m512i table = _mm512_and_si512(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-                                           _mm512_set1_epi32(last));
-    return _mm512_permutexvar_ps(x, _mm512_cvtepi32_ps(_mm512_mullo_epi32(table, _mm512_set1_epi32(unit))));
-}
-
-/** Low or high four bits of the bytes. */
+/** Four bits of every byte, from bit `first` on. */
 template <int first> struct nibbles {
     __m512i x;
-    template <int bit> INLINE __m512 get() const { return look_up<4, 1>(_mm512_srli_epi32(x, bit + first)); }
+
+    /** The number in the lowest four bits of each lane is looked up: cheaper than to cut it out and convert it. */
+    template <int bit> INLINE __m512 get() const {
+        const __m512 table = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        return _mm512_permutexvar_ps(_mm512_srli_epi32(x, bit + first), table);
+    }
 };
 
-/** Those, and one bit or two above them from other bytes. */
-template <int first, int high_first, int high_bits> struct nibbles_and_more {
-    __m512i x, high;
+struct unsigned_bytes {
+    __m512i x;
     template <int bit> INLINE __m512 get() const {
-        return _mm512_add_ps(look_up<4, 1>(_mm512_srli_epi32(x, bit + first)),
-                             look_up<high_bits, 16>(_mm512_srli_epi32(high, bit + high_first)));
+        return _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srli_epi32(x, bit), _mm512_set1_epi32(255)));
     }
 };
 
@@ -92,41 +86,19 @@ struct signed_bytes {
     }
 };
 
-/** 8 groups of 32 inputs: nibbles, scales of a byte each, minima of which two groups lie side by side, d and dmin. */
-struct q4_k_block {
-    static constexpr int64_t n_inputs = 256;
-    uint8_t qs[8][4][64];
-    uint8_t scales[8][16];
-    uint8_t mins[4][16][2];
-    uint8_t d[32], dmin[32];
-};
+/** Left for n > 0, right for n < 0. */
+template <int n> INLINE __m512i shift(__m512i x) {
+    return n >= 0 ? _mm512_slli_epi32(x, n >= 0 ? n : 0) : _mm512_srli_epi32(x, n < 0 ? -n : 0);
+}
 
-/** The same with a fifth bit. */
-struct q5_k_block {
-    static constexpr int64_t n_inputs = 256;
-    uint8_t qs[8][4][64];
-    uint8_t qh[8][64];
-    uint8_t scales[8][16];
-    uint8_t mins[4][16][2];
-    uint8_t d[32], dmin[32];
-};
+/** Nibbles from bit `first` on, and above them `n_high` bits of other bytes, from bit `first_high` on. */
+template <int first, int first_high, int n_high> INLINE unsigned_bytes join(__m512i x, __m512i high) {
+    const __m512i low4 = _mm512_set1_epi8(15), all = _mm512_set1_epi8((16 << n_high) - 1);
+    const __m512i joined = _mm512_ternarylogic_epi32(low4, shift<-first>(x), shift<4 - first_high>(high), 0xca);
+    return {_mm512_and_si512(joined, all)};
+}
 
-/** 16 groups of 16 inputs: nibbles, two bits more, signed scales, d. */
-struct q6_k_block {
-    static constexpr int64_t n_inputs = 256;
-    uint8_t qs[16][2][64];
-    uint8_t qh[16][64];
-    uint8_t scales[16][16];
-    uint8_t d[32];
-};
-
-/** One group: signed bytes, d, and what ggml's kernel for one row subtracts. */
-struct q8_0_block {
-    static constexpr int64_t n_inputs = 32;
-    uint8_t qs[8][64];
-    uint8_t d[32];
-    uint8_t compensation[64];
-};
+// Blocks. scale(g): of a group; four<i>(g): its inputs 4 i to 4 i + 3
 
 /** Of the group g of a block with minima. */
 template <class block> INLINE group_scale scale_and_minimum(const block & b, int g) {
@@ -137,58 +109,170 @@ template <class block> INLINE group_scale scale_and_minimum(const block & b, int
             _mm512_fnmadd_ps(load_halves(b.dmin), mins, _mm512_setzero_ps())};
 }
 
-INLINE void unpack_block(const q4_k_block & b, uint16_t * to) {
-    for (int g = 0; g < 8; g++) {
-        const group_scale scale = scale_and_minimum(b, g);
-        for (int i = 0; i < 4; i++, to += 2 * n_four) {
-            const __m512i bytes = load_bytes(b, b.qs[g][i]);
-            store_four(nibbles<0>{bytes}, scale, to);
-            store_four(nibbles<4>{bytes}, scale, to + n_four);
-        }
-    }
-}
+/** Nibbles, scales of a byte each, minima of which two groups lie side by side, d and dmin. */
+struct q4_k_block {
+    static constexpr int n_groups = 8, n_fours = 8;
+    uint8_t qs[8][4][64];
+    uint8_t scales[8][16];
+    uint8_t mins[4][16][2];
+    uint8_t d[32], dmin[32];
 
-template <int i> INLINE void unpack_eight(const q5_k_block & b, int g, const group_scale & scale, uint16_t * to) {
-    const __m512i bytes = load_bytes(b, b.qs[g][i]), high = load_bytes(b, b.qh[g]);
-    store_four(nibbles_and_more<0, 2 * i, 1>{bytes, high}, scale, to + 2 * i * n_four);
-    store_four(nibbles_and_more<4, 2 * i + 1, 1>{bytes, high}, scale, to + (2 * i + 1) * n_four);
-}
+    INLINE group_scale scale(int g) const { return scale_and_minimum(*this, g); }
+    template <int i> INLINE nibbles<i % 2 * 4> four(int g) const { return {load_bytes(*this, qs[g][i / 2])}; }
+};
 
-INLINE void unpack_block(const q5_k_block & b, uint16_t * to) {
-    for (int g = 0; g < 8; g++, to += 8 * n_four) {
-        const group_scale scale = scale_and_minimum(b, g);
-        unpack_eight<0>(b, g, scale, to);
-        unpack_eight<1>(b, g, scale, to);
-        unpack_eight<2>(b, g, scale, to);
-        unpack_eight<3>(b, g, scale, to);
-    }
-}
+/** The same with a fifth bit. */
+struct q5_k_block {
+    static constexpr int n_groups = 8, n_fours = 8;
+    uint8_t qs[8][4][64];
+    uint8_t qh[8][64];
+    uint8_t scales[8][16];
+    uint8_t mins[4][16][2];
+    uint8_t d[32], dmin[32];
 
-INLINE void unpack_block(const q6_k_block & b, uint16_t * to) {
-    const __m512 d = load_halves(b.d);
-    for (int g = 0; g < 16; g++, to += 4 * n_four) {
-        const __m512 factor     = _mm512_mul_ps(d, load_signed(b.scales[g]));
-        const group_scale scale = {factor, _mm512_mul_ps(factor, _mm512_set1_ps(-32.0f))};
-        const __m512i low = load_bytes(b, b.qs[g][0]), next = load_bytes(b, b.qs[g][1]), high = load_bytes(b, b.qh[g]);
-        store_four(nibbles_and_more<0, 0, 2>{low, high}, scale, to);
-        store_four(nibbles_and_more<4, 2, 2>{low, high}, scale, to + n_four);
-        store_four(nibbles_and_more<0, 4, 2>{next, high}, scale, to + 2 * n_four);
-        store_four(nibbles_and_more<4, 6, 2>{next, high}, scale, to + 3 * n_four);
+    INLINE group_scale scale(int g) const { return scale_and_minimum(*this, g); }
+    template <int i> INLINE unsigned_bytes four(int g) const {
+        return join<i % 2 * 4, i, 1>(load_bytes(*this, qs[g][i / 2]), load_bytes(*this, qh[g]));
     }
-}
+};
 
-INLINE void unpack_block(const q8_0_block & b, uint16_t * to) {
-    const group_scale scale = {load_halves(b.d), _mm512_setzero_ps()};
-    for (int i = 0; i < 8; i++, to += n_four) {
-        store_four(signed_bytes{load_bytes(b, b.qs[i])}, scale, to);
+/** Nibbles, two bits more, signed scales, d; 32 is subtracted. */
+struct q6_k_block {
+    static constexpr int n_groups = 16, n_fours = 4;
+    uint8_t qs[16][2][64];
+    uint8_t qh[16][64];
+    uint8_t scales[16][16];
+    uint8_t d[32];
+
+    INLINE group_scale scale(int g) const {
+        const __m512 factor = _mm512_mul_ps(load_halves(d), load_signed(scales[g]));
+        return {factor, _mm512_mul_ps(factor, _mm512_set1_ps(-32.0f))};
     }
-}
+    template <int i> INLINE unsigned_bytes four(int g) const {
+        return join<i % 2 * 4, 2 * i, 2>(load_bytes(*this, qs[g][i / 2]), load_bytes(*this, qh[g]));
+    }
+};
+
+/** Signed bytes, d, and what ggml's kernel for one row subtracts. */
+struct q8_0_block {
+    static constexpr int n_groups = 1, n_fours = 8;
+    uint8_t qs[8][64];
+    uint8_t d[32];
+    uint8_t compensation[64];
+
+    INLINE group_scale scale(int) const { return {load_halves(d), _mm512_setzero_ps()}; }
+    template <int i> INLINE signed_bytes four(int) const { return {load_bytes(*this, qs[i])}; }
+};
+
+template <class block> constexpr int n_group_inputs = 4 * block::n_fours;
+template <class block> constexpr int n_block_inputs = block::n_groups * n_group_inputs<block>;
 
 template <class block> INLINE void unpack(const char * blocks, int64_t n, void * panel) {
     const auto * b = reinterpret_cast<const block *>(blocks);
     auto * to      = static_cast<uint16_t *>(panel);
-    for (int64_t i = 0; i < n; i += block::n_inputs, b++, to += 16 * block::n_inputs) {
-        unpack_block(*b, to);
+    for (int64_t i = 0; i < n; i += n_block_inputs<block>, b++) {
+        for (int g = 0; g < block::n_groups; g++, to += block::n_fours * n_four) {
+            const group_scale scale = b->scale(g);
+            store_four(b->template four<0>(g), scale, to);
+            store_four(b->template four<1>(g), scale, to + n_four);
+            store_four(b->template four<2>(g), scale, to + 2 * n_four);
+            store_four(b->template four<3>(g), scale, to + 3 * n_four);
+            if constexpr (block::n_fours == 8) {
+                store_four(b->template four<4>(g), scale, to + 4 * n_four);
+                store_four(b->template four<5>(g), scale, to + 5 * n_four);
+                store_four(b->template four<6>(g), scale, to + 6 * n_four);
+                store_four(b->template four<7>(g), scale, to + 7 * n_four);
+            }
+        }
+    }
+}
+
+/** Sums of a group, for each row; of one row or two in several parts, so that an addition need not wait for the last.
+ */
+template <int n_rows> struct group_sums {
+    static constexpr int n_parts = n_rows == 1 ? 4 : n_rows < 4 ? 2 : 1;
+    __m512 x[n_rows][n_parts];
+
+    INLINE group_sums() {
+        for (auto & row : x) {
+            for (__m512 & part : row) {
+                part = _mm512_setzero_ps();
+            }
+        }
+    }
+
+    template <int i> INLINE void add(__m512 weights, const few_rows & rows, int64_t input) {
+        for (int r = 0; r < n_rows; r++) {
+            __m512 & part = x[r][i % n_parts];
+            part          = _mm512_fmadd_ps(weights, _mm512_set1_ps(rows.x[r * rows.stride + input]), part);
+        }
+    }
+
+    template <class numbers> INLINE void add_four(const numbers & of, const few_rows & rows, int64_t input) {
+        add<0>(of.template get<0>(), rows, input);
+        add<1>(of.template get<8>(), rows, input + 1);
+        add<2>(of.template get<16>(), rows, input + 2);
+        add<3>(of.template get<24>(), rows, input + 3);
+    }
+
+    INLINE __m512 of(int r) const {
+        __m512 sum = x[r][0];
+        for (int i = 1; i < n_parts; i++) {
+            sum = _mm512_add_ps(sum, x[r][i]);
+        }
+        return sum;
+    }
+};
+
+template <class block, int n_rows>
+INLINE void multiply_rows(const char * blocks, int64_t n, const few_rows & rows, float * out, int64_t out_stride) {
+    __m512 outputs[n_rows];
+    for (__m512 & output : outputs) {
+        output = _mm512_setzero_ps();
+    }
+    const auto * b = reinterpret_cast<const block *>(blocks);
+    int64_t group  = 0;
+    for (int64_t input = 0; input < n; b++) {
+        for (int g = 0; g < block::n_groups; g++, group++, input += n_group_inputs<block>) {
+            group_sums<n_rows> sums;
+            sums.add_four(b->template four<0>(g), rows, input);
+            sums.add_four(b->template four<1>(g), rows, input + 4);
+            sums.add_four(b->template four<2>(g), rows, input + 8);
+            sums.add_four(b->template four<3>(g), rows, input + 12);
+            if constexpr (block::n_fours == 8) {
+                sums.add_four(b->template four<4>(g), rows, input + 16);
+                sums.add_four(b->template four<5>(g), rows, input + 20);
+                sums.add_four(b->template four<6>(g), rows, input + 24);
+                sums.add_four(b->template four<7>(g), rows, input + 28);
+            }
+            const group_scale scale = b->scale(g);
+            for (int r = 0; r < n_rows; r++) {
+                const __m512 all = _mm512_set1_ps(rows.sums[r * rows.sums_stride + group]);
+                outputs[r]       = _mm512_fmadd_ps(scale.factor, sums.of(r), outputs[r]);
+                outputs[r]       = _mm512_fmadd_ps(scale.offset, all, outputs[r]);
+            }
+        }
+    }
+    for (int r = 0; r < n_rows; r++) {
+        _mm512_storeu_ps(out + r * out_stride, outputs[r]);
+    }
+}
+
+template <class block>
+INLINE void multiply(const char * blocks, int64_t n, const few_rows & rows, float * out, int64_t out_stride) {
+    switch (rows.n_rows) {
+    case 1:
+        return multiply_rows<block, 1>(blocks, n, rows, out, out_stride);
+    case 2:
+        return multiply_rows<block, 2>(blocks, n, rows, out, out_stride);
+    case 3:
+        return multiply_rows<block, 3>(blocks, n, rows, out, out_stride);
+    case 4:
+        return multiply_rows<block, 4>(blocks, n, rows, out, out_stride);
+    case 5:
+        return multiply_rows<block, 5>(blocks, n, rows, out, out_stride);
+    default:
+        return multiply_rows<block, 6>(blocks, n, rows, out, out_stride);
     }
 }
 
@@ -198,26 +282,49 @@ KERNEL static void unpack_q4_k(const char * blocks, int64_t n, void * panel) {
     unpack<q4_k_block>(blocks, n, panel);
 }
 
+KERNEL static void multiply_q4_k(const char * blocks, int64_t n, const few_rows & rows, float * out,
+                                 int64_t out_stride) {
+    multiply<q4_k_block>(blocks, n, rows, out, out_stride);
+}
+
 KERNEL static void unpack_q5_k(const char * blocks, int64_t n, void * panel) {
     unpack<q5_k_block>(blocks, n, panel);
+}
+
+KERNEL static void multiply_q5_k(const char * blocks, int64_t n, const few_rows & rows, float * out,
+                                 int64_t out_stride) {
+    multiply<q5_k_block>(blocks, n, rows, out, out_stride);
 }
 
 KERNEL static void unpack_q6_k(const char * blocks, int64_t n, void * panel) {
     unpack<q6_k_block>(blocks, n, panel);
 }
 
+KERNEL static void multiply_q6_k(const char * blocks, int64_t n, const few_rows & rows, float * out,
+                                 int64_t out_stride) {
+    multiply<q6_k_block>(blocks, n, rows, out, out_stride);
+}
+
 KERNEL static void unpack_q8_0(const char * blocks, int64_t n, void * panel) {
     unpack<q8_0_block>(blocks, n, panel);
 }
 
+KERNEL static void multiply_q8_0(const char * blocks, int64_t n, const few_rows & rows, float * out,
+                                 int64_t out_stride) {
+    multiply<q8_0_block>(blocks, n, rows, out, out_stride);
+}
+
 template <class block>
-static constexpr tiled_format format_of(void (*unpack)(const char * blocks, int64_t n, void * panel)) {
-    return {block::n_inputs, sizeof(block), unpack};
+static constexpr tiled_format format_of(decltype(tiled_format::unpack) unpack,
+                                        decltype(tiled_format::multiply) multiply) {
+    return {n_block_inputs<block>, n_group_inputs<block>, sizeof(block), unpack, multiply};
 }
 
 const tiled_format * amx_tiled_format(ggml_type type) {
-    static constexpr tiled_format q4_k = format_of<q4_k_block>(unpack_q4_k), q5_k = format_of<q5_k_block>(unpack_q5_k),
-                                  q6_k = format_of<q6_k_block>(unpack_q6_k), q8_0 = format_of<q8_0_block>(unpack_q8_0);
+    static constexpr tiled_format q4_k = format_of<q4_k_block>(unpack_q4_k, multiply_q4_k),
+                                  q5_k = format_of<q5_k_block>(unpack_q5_k, multiply_q5_k),
+                                  q6_k = format_of<q6_k_block>(unpack_q6_k, multiply_q6_k),
+                                  q8_0 = format_of<q8_0_block>(unpack_q8_0, multiply_q8_0);
     switch (type) {
     case GGML_TYPE_Q4_K:
         return &q4_k;

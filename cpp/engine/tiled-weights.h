@@ -1,6 +1,6 @@
 #pragma once
-// Weights that ggml's AMX kernels have rearranged for themselves (ggml-cpu/amx/mmq.cpp), where decoding reads them
-// best: for many rows they become operands of the products in BF16 tiles.
+// Weights as ggml's AMX kernels have rearranged them (ggml-cpu/amx/mmq.cpp): a few rows are multiplied with them as
+// they lie there, for many they become operands of the products in BF16 tiles.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,13 +9,28 @@
 
 namespace bllossom {
 
+/** Rows of floats that weights are multiplied with. */
+struct few_rows {
+    static constexpr int most = 6; // from seven on the tiles are faster
+
+    const float * x;
+    int64_t stride;     // from row to row
+    const float * sums; // of the inputs of each group
+    int64_t sums_stride;
+    int n_rows; // 1 … most
+};
+
 /** Panels of 16 outputs, each block after block of its inputs. */
 struct tiled_format {
-    int64_t n_inputs;   // of a block
-    size_t block_bytes; // of a panel's block
+    int64_t n_inputs;       // of a block
+    int64_t n_group_inputs; // that have a scale in common; a block is whole groups
+    size_t block_bytes;     // of a panel's block
 
     /** Blocks of n inputs in all become a panel of block_kernels, of BF16. */
     void (*unpack)(const char * blocks, int64_t n, void * panel);
+
+    /** The 16 outputs of a panel, for each row; of all n inputs. No row is rounded. out: [n_rows][16] */
+    void (*multiply)(const char * blocks, int64_t n, const few_rows & rows, float * out, int64_t out_stride);
 };
 
 /** Of this weight; null for one that lies elsewhere or has another type. */

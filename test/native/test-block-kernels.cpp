@@ -4,6 +4,7 @@
 #include "attention-node.h"
 #include "backend.h"
 #include "check.h"
+#include "few-rows-node.h"
 #include "kernel-operands.h"
 #include "linear-node.h"
 #include "support/computation.h"
@@ -245,39 +246,80 @@ ggml_backend_buffer_type_t tiled_buffer_type(const backend_set & backends) {
     return nullptr;
 }
 
-/** Rearranged by ggml itself, they are what they are as F32. */
+/** A weight as ggml itself rearranges it, and as it is in a file. */
+struct tiled_weight {
+    std::vector<char> bytes;
+    ggml_context_ptr ctx;
+    ggml_tensor * tensor;
+    ggml_backend_buffer_ptr buffer;
+
+    tiled_weight(ggml_backend_buffer_type_t tiles, ggml_type type, int64_t n_in, int64_t n_out)
+        : bytes(ggml_row_size(type, n_in) * size_t(n_out)), ctx(ggml_init({ggml_tensor_overhead(), nullptr, true})),
+          tensor(ggml_new_tensor_2d(ctx.get(), type, n_in, n_out)),
+          buffer(ggml_backend_alloc_ctx_tensors_from_buft(ctx.get(), tiles)) {
+        const auto values = random_floats(size_t(n_in * n_out));
+        ggml_quantize_chunk(type, values.data(), bytes.data(), 0, n_out, n_in, nullptr);
+        ggml_backend_tensor_set(tensor, bytes.data(), 0, bytes.size());
+    }
+};
+
+constexpr ggml_type tiled_types[] = {GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_Q8_0};
+
+/** They are what they are as F32. */
 void products_take_tiled_weights(const block_kernels & kernels) {
     const backend_set backends("cpu", 2);
     ggml_backend_buffer_type_t tiles = tiled_buffer_type(backends);
     if (tiles == nullptr || kernels.type != GGML_TYPE_BF16) {
         return;
     }
-    for (const ggml_type type : {GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_Q8_0}) {
-        const int64_t n_in = 6 * 256, n_out = 256 + 64, n_rows = 107;
-        const auto values = random_floats(size_t(n_in * n_out));
-        std::vector<char> bytes(ggml_row_size(type, n_in) * size_t(n_out));
-        ggml_quantize_chunk(type, values.data(), bytes.data(), 0, n_out, n_in, nullptr);
-
-        ggml_context_ptr weights(ggml_init({ggml_tensor_overhead(), nullptr, true}));
-        ggml_tensor * tiled = ggml_new_tensor_2d(weights.get(), type, n_in, n_out);
-        ggml_backend_buffer_ptr buffer(ggml_backend_alloc_ctx_tensors_from_buft(weights.get(), tiles));
-        ggml_backend_tensor_set(tiled, bytes.data(), 0, bytes.size());
-        CHECK(linear_node::takes(kernels, tiled));
-        CHECK(linear_node::takes_tiled(kernels, tiled));
+    const int64_t n_in = 6 * 256, n_out = 256 + 64, n_rows = 107;
+    for (const ggml_type type : tiled_types) {
+        const tiled_weight weight(tiles, type, n_in, n_out);
+        CHECK(linear_node::takes(kernels, weight.tensor));
+        CHECK(linear_node::takes_tiled(kernels, weight.tensor));
 
         computation c(backends);
         ggml_context * ctx  = c.ctx();
-        ggml_tensor * plain = c.input(type, bytes, n_in, n_out);
+        ggml_tensor * plain = c.input(type, weight.bytes, n_in, n_out);
         ggml_tensor * rows  = c.input(GGML_TYPE_F32, n_in, n_rows);
         ggml_tensor * work  = kernel_thread::new_works(ctx, linear_node::n_work(kernels), 2);
         kernel_operands operands;
         linear_node node(kernels, false);
         CHECK(!linear_node::takes_tiled(kernels, plain));
-        const auto results = c.run({node.build(ctx, tiled, operands.of(ctx, kernels, rows), nullptr, work),
+        const auto results = c.run({node.build(ctx, weight.tensor, operands.of(ctx, kernels, rows), nullptr, work),
                                     ggml_mul_mat(ctx, ggml_cast(ctx, plain, GGML_TYPE_F32), rows)});
         const double d     = largest_difference(results[0], results[1]);
         printf("tiles of %s: largest difference %.2g\n", ggml_type_name(type), d);
         CHECK(d < tolerance(kernels, 0));
+    }
+}
+
+/** Few rows are not rounded, and weights neither. */
+void few_rows_take_tiled_weights() {
+    const backend_set backends("cpu", 2);
+    ggml_backend_buffer_type_t tiles = tiled_buffer_type(backends);
+    if (tiles == nullptr || find_rounding_kernels() == nullptr) {
+        return;
+    }
+    const int64_t n_in = 3 * 256, n_out = 320;
+    for (const ggml_type type : tiled_types) {
+        const tiled_weight weight(tiles, type, n_in, n_out);
+        double most = 0;
+        for (int64_t n_rows = 1; n_rows <= few_rows::most; n_rows++) {
+            computation c(backends);
+            ggml_context * ctx  = c.ctx();
+            ggml_tensor * plain = c.input(type, weight.bytes, n_in, n_out);
+            ggml_tensor * rows  = c.input(GGML_TYPE_F32, n_in, n_rows);
+            few_rows_node node;
+            CHECK(few_rows_node::takes(weight.tensor, n_rows));
+            CHECK(!few_rows_node::takes(plain, n_rows));
+            const auto results = c.run(
+                {node.build(ctx, weight.tensor, rows), ggml_mul_mat(ctx, ggml_cast(ctx, plain, GGML_TYPE_F32), rows)});
+            most = std::max(most, largest_difference(results[0], results[1]));
+        }
+        CHECK(!few_rows_node::takes(weight.tensor, few_rows::most + 1));
+        printf("few rows, %s: largest difference %.2g\n", ggml_type_name(type), most);
+        CHECK(most < 3e-6);
     }
 }
 
@@ -412,6 +454,7 @@ void jobs_are_handed_out_once() {
 
 int main() {
     jobs_are_handed_out_once();
+    few_rows_take_tiled_weights();
     const backend_set backends("cpu", 1);
     int n_checked = 0;
     for (const block_kernels * kernels : {find_block_kernels(backends.cpu()), find_rounding_kernels()}) {
