@@ -187,8 +187,7 @@ template <class block> INLINE void unpack(const char * blocks, int64_t n, void *
     }
 }
 
-/** Sums of a group, for each row; of one row or two in several parts, so that an addition need not wait for the last.
- */
+/** Sums of a group, for each row; of few rows in several parts, so that an addition need not wait for the last. */
 template <int n_rows> struct group_sums {
     static constexpr int n_parts = n_rows == 1 ? 4 : n_rows < 4 ? 2 : 1;
     __m512 x[n_rows][n_parts];
