@@ -134,7 +134,7 @@ describe('log-probabilities', () => {
   it('are the log softmax of the logits that an evaluation gives', async () => {
     const sampling = { temperature: 1.5, seed: 3, repetitionPenalty: 1.2, penaltyLastN: 64 };
     const { tokens, logprobs } = await generate({ maxTokens: 12, ignoreEos: true, logprobs: 5, sampling });
-    const evaluated = await engine.evaluate({ prompt: [{ text: 'hello' }, { tokens }], images: [], chunk: 0 });
+    const evaluated = await engine.evaluate({ prompt: [{ text: 'hello' }, { tokens }], images: [], chunk: 1 });
     const vocabSize = evaluated.logits.length / evaluated.tokens.length;
     const first = evaluated.tokens.length - tokens.length - 1;
     for (const [i, token] of tokens.entries()) {

@@ -45,7 +45,7 @@ const ALLOWED = [
   /^dist\/[\w/-]+\.(js|js\.map|d\.ts)$/,
   /^dist\/index\.(cjs|cjs\.map|d\.cts)$/,
   /^lib\/[\w/-]+\.c?ts$/,
-  /^cpp\/(README\.md|[\w/-]+\.(h|cpp|map))$/,
+  /^cpp\/(README\.md|[\w/-]+\.(h|cpp|map|cmake))$/,
   /^docs\/[\w./-]+\.md$/,
   /^scripts\/(install|vendor|build-native|build-tools|compilers)\.(mjs|json)$/,
   /^models\/(registry\.yaml|demo\.gguf|demo\.png)$/,
