@@ -4,11 +4,14 @@
 #include "commands.h"
 #include "error.h"
 #include "json-line.h"
+#include "kernel-operands.h"
+#include "linear-node.h"
 
 #include <atomic>
 #include <chrono>
 #include <functional>
 #include <numeric>
+#include <optional>
 #include <thread>
 
 #include <ggml-alloc.h>
@@ -76,6 +79,14 @@ ggml_context_ptr make_context() {
     return ggml_context_ptr(ggml_init({8 * ggml_tensor_overhead() + ggml_graph_overhead(), nullptr, true}));
 }
 
+/** The kernels of ours that the engine would multiply with; null: ggml's. */
+const block_kernels * kernels_for(const backend_set & backends, const ggml_tensor * weight) {
+    const bool is_rounded          = weight->type == GGML_TYPE_BF16 || ggml_is_quantized(weight->type);
+    const block_kernels * rounding = is_rounded ? find_rounding_kernels() : nullptr;
+    const block_kernels * kernels  = rounding != nullptr ? rounding : find_block_kernels(backends.cpu());
+    return kernels != nullptr && linear_node::takes(*kernels, weight) ? kernels : nullptr;
+}
+
 } // namespace
 
 void run_read_ceiling(const arguments & args) {
@@ -123,8 +134,6 @@ void run_product_ceiling(const arguments & args) {
     ggml_tensor * weight = ggml_new_tensor_2d(weights.get(), type, n_columns, n_rows);
     ggml_tensor * input  = ggml_new_tensor_2d(others.get(), GGML_TYPE_F32, n_columns, n_batch);
     ggml_tensor * result = ggml_mul_mat(others.get(), weight, input);
-    ggml_cgraph * graph  = ggml_new_graph(others.get());
-    ggml_build_forward_expand(graph, result);
 
     ggml_backend_buffer_ptr buffer;
     for (ggml_backend_buffer_type_t layout : weight_layouts(cpu)) {
@@ -140,6 +149,17 @@ void run_product_ceiling(const arguments & args) {
         throw error(error_code::out_of_memory, "the matrix does not fit into memory: lower --rows or --columns");
     }
     ggml_backend_buffer_set_usage(buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
+
+    const block_kernels * kernels = kernels_for(backends, weight);
+    std::optional<linear_node> node;
+    kernel_operands operands;
+    if (kernels != nullptr) {
+        node.emplace(*kernels, false);
+        result = node->build(others.get(), weight, operands.of(others.get(), *kernels, input), nullptr,
+                             kernel_thread::new_works(others.get(), linear_node::n_work(*kernels), n_threads));
+    }
+    ggml_cgraph * graph = ggml_new_graph(others.get());
+    ggml_build_forward_expand(graph, result);
     const ggml_gallocr_ptr allocator(ggml_gallocr_new(ggml_backend_dev_buffer_type(cpu)));
     if (!ggml_gallocr_alloc_graph(allocator.get(), graph)) {
         throw error(error_code::out_of_memory, "the product does not fit into memory: lower --rows or --batch");
@@ -155,6 +175,7 @@ void run_product_ceiling(const arguments & args) {
         .add("name", "product")
         .add("unit", "FLOP/s")
         .add("layout", ggml_backend_buffer_name(buffer.get()))
+        .add("kernels", kernels != nullptr ? "ours" : "ggml")
         .add("values", speeds)
         .print();
 }
