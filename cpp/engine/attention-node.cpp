@@ -35,7 +35,7 @@ struct attention_node::head {
     int64_t stride, out_stride; // from row to row
 };
 
-/** What a thread works with. Operands hold elements; floats are there for as many. */
+/** What a thread works with. Keys, values and queries hold elements. */
 struct attention_node::scratch {
     float * keys;    // block after block: panels [n_block_keys / 16][n][16]
     float * values;  // block after block: panels [n / 16][n_block_keys][16]
@@ -48,14 +48,14 @@ struct attention_node::scratch {
 
     /** n: numbers of a head, filled up. */
     scratch(const block_kernels & kernels, float * work, int64_t n, int64_t n_keys)
-        : keys(work), values(keys + with_filling(n_keys) * n), bias(values + with_filling(n_keys) * n),
-          queries(bias + with_filling(n_keys)), out(queries + n_chunk_queries(kernels) * n),
-          max(out + n_chunk_queries(kernels) * n), sum(max + n_chunk_queries(kernels)),
-          scores(sum + n_chunk_queries(kernels)) {}
+        : keys(work), values(keys + floats_for(kernels, with_filling(n_keys) * n)),
+          bias(values + floats_for(kernels, with_filling(n_keys) * n)), queries(bias + with_filling(n_keys)),
+          out(queries + floats_for(kernels, n_chunk_queries(kernels) * n)), max(out + n_chunk_queries(kernels) * n),
+          sum(max + n_chunk_queries(kernels)), scores(sum + n_chunk_queries(kernels)) {}
 
     static int64_t n_floats(const block_kernels & kernels, int64_t n, int64_t n_keys) {
-        return with_filling(n_keys) * (2 * n + 1) + n_chunk_queries(kernels) * (2 * n + 2) +
-               n_queries * scores_stride(kernels);
+        return floats_for(kernels, (2 * with_filling(n_keys) + n_chunk_queries(kernels)) * n) + with_filling(n_keys) +
+               n_chunk_queries(kernels) * (n + 2) + n_queries * scores_stride(kernels);
     }
 };
 

@@ -81,6 +81,11 @@ inline int64_t row_stride(const ggml_tensor * rows) {
     return int64_t(rows->nb[1] / ggml_type_size(rows->type));
 }
 
+/** Floats in whose place so many elements have room; of elements, an even number. */
+inline int64_t floats_for(const block_kernels & kernels, int64_t n_elements) {
+    return n_elements * int64_t(ggml_type_size(kernels.type)) / int64_t(sizeof(float));
+}
+
 /** The element i from `first` on. */
 inline void * element_at(const void * first, int64_t i, const block_kernels & kernels) {
     return static_cast<char *>(const_cast<void *>(first)) + size_t(i) * ggml_type_size(kernels.type);

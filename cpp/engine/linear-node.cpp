@@ -13,7 +13,7 @@ static constexpr int64_t chunk_rows    = 96; // a multiple of the rows of a tile
 static constexpr int64_t sums_stride   = block_outputs + 16;
 static constexpr int64_t n_panel       = block_kernels::panel;
 
-/** What a thread works with. Operands hold elements; floats are there for as many. */
+/** What a thread works with. Panels and rows hold elements. */
 struct linear_node::scratch {
     float * panels; // [block_outputs / 16][n_block_inner][16]
     float * rows;   // [16][n_block_inner], of weights
@@ -21,11 +21,12 @@ struct linear_node::scratch {
     float * sums;   // [chunk_rows][sums_stride], of a result that does not consist of floats
 
     scratch(const block_kernels & kernels, float * work)
-        : panels(work), rows(panels + block_outputs * kernels.n_block_inner),
-          row(rows + n_panel * kernels.n_block_inner), sums(row + kernels.n_block_inner) {}
+        : panels(work), rows(panels + floats_for(kernels, block_outputs * kernels.n_block_inner)),
+          row(rows + floats_for(kernels, n_panel * kernels.n_block_inner)), sums(row + kernels.n_block_inner) {}
 
     static int64_t n_floats(const block_kernels & kernels) {
-        return (block_outputs + n_panel + 1) * kernels.n_block_inner + chunk_rows * sums_stride;
+        return floats_for(kernels, (block_outputs + n_panel) * kernels.n_block_inner) + kernels.n_block_inner +
+               chunk_rows * sums_stride;
     }
 };
 
