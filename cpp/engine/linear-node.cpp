@@ -78,7 +78,7 @@ void linear_node::unpack(ggml_type type, const char * weights, int64_t n, void *
     }
 }
 
-/** Weights of n inputs from `first` on. */
+/** Weights of n inputs from `first` on, here and below. */
 void linear_node::pack_tiles(const block & at, int64_t first, int64_t n, const scratch & s) const {
     const ggml_tensor * w    = at.dst->src[at_weight];
     const int64_t n_blocks   = w->ne[0] / tiled_->n_inputs;

@@ -86,7 +86,7 @@ struct text_weights {
     ggml_tensor * output      = nullptr; // [n_embd, n_vocab]; null when the head is tied
     ggml_tensor * rope_freqs  = nullptr; // F32 [n_embd_head/2]; null without RoPE scaling
 
-    // What multiplies many rows with weights that lie in tiles (tiled-weights.h): kernels of ours, null: ggml's.
+    // What multiplies with weights that lie in tiles (tiled-weights.h): kernels of ours, null: ggml's.
     const block_kernels * kernels = nullptr;
 
     std::vector<text_layer> layers; // [n_layer]
