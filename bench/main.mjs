@@ -11,7 +11,7 @@ import { reportSection } from './result-tables.mjs';
 import { describeMachine, describeVersions } from './suite/machine.mjs';
 import { build, Ceilings } from './suite/native.mjs';
 
-const QUESTIONS = ['decode', 'prefill', 'image', 'batch', 'cache', 'load', 'overhead'];
+const QUESTIONS = ['decode', 'prefill', 'image', 'batch', 'cache', 'load', 'overhead', 'lookup'];
 
 function count(text) {
   if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');

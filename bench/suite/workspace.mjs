@@ -21,7 +21,8 @@ export class Workspace {
     const name = model ?? (quick ? 'tiny' : 'aica-5b');
     work.quick = quick;
     work.rounds = rounds ?? (quick ? 2 : 5);
-    work.model = Object.hasOwn(PRESETS, name) ? await randomModel(name) : path.resolve(name);
+    work.isRandom = Object.hasOwn(PRESETS, name);
+    work.model = work.isRandom ? await randomModel(name) : path.resolve(name);
     work.modelName = path.basename(work.model, '.gguf');
     work.report = await inspectGguf(work.model);
     if (work.report.memory === undefined)
