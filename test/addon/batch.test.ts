@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   CancelledError,
@@ -11,7 +10,7 @@ import {
 import { ModelManager } from '../../lib/model-manager.js';
 import { TextGenerator } from '../../lib/text-generator.js';
 import { VisionGenerator } from '../../lib/vision-generator.js';
-import { endless, loadedManager, ROOT, tinyImages } from '../support/model.js';
+import { ENDLESS, endless, loadedManager, tinyImages } from '../support/model.js';
 
 const GREEDY = { temperature: 0, maxTokens: 20 };
 const PROMPTS = Array.from({ length: 12 }, (_, i) => `prompt number ${i}${' and more'.repeat(i)}`);
@@ -150,11 +149,11 @@ describe('computing together', () => {
 
   // Time of the CPU, which other programs do not disturb as they do that of the clock.
   it('eight at once take less computing than eight one after another', async () => {
-    const demo = await loadedManager((config) => {
-      config.model.path = join(ROOT, 'models', 'demo.gguf');
+    const speaker = await loadedManager((config) => {
+      config.model.path = ENDLESS;
       config.hardware.maxBatchSize = 8;
     });
-    const { engine } = demo.requireModel();
+    const { engine } = speaker.requireModel();
     const timed = async (work: () => Promise<unknown>) => {
       const start = process.cpuUsage();
       await work();
@@ -168,7 +167,7 @@ describe('computing together', () => {
     const together = () => Promise.all(Array.from({ length: 8 }, one));
     const rounds: [number, number][] = [];
     for (let i = 0; i < 5; i++) rounds.push([await timed(alone), await timed(together)]);
-    await demo.unloadModel();
+    await speaker.unloadModel();
     const best = (which: 0 | 1) => Math.min(...rounds.map((round) => round[which]));
     expect(best(0) / best(1)).toBeGreaterThan(1.1); // 1.16 was the least seen: of a tiny model little is weights
   });

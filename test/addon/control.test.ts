@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ConversationManager } from '../../lib/conversation-manager.js';
@@ -8,7 +7,7 @@ import { monitorPerformance } from '../../lib/monitor-performance.js';
 import { safeGenerate } from '../../lib/safe-generate.js';
 import { TextGenerator } from '../../lib/text-generator.js';
 import { VisionGenerator } from '../../lib/vision-generator.js';
-import { endless, loadedManager, ROOT, tinyImages } from '../support/model.js';
+import { ENDLESS, endless, loadedManager, tinyImages } from '../support/model.js';
 
 let manager: ModelManager;
 let text: TextGenerator;
@@ -27,16 +26,16 @@ const warned = vi.fn();
 process.on('warning', warned);
 afterEach(() => expect(warned).not.toHaveBeenCalled());
 
-describe('sampling of the demo model', () => {
-  let demo: ModelManager;
+describe('sampling of a model that speaks in words', () => {
+  let speaker: ModelManager;
   let generator: TextGenerator;
   beforeAll(async () => {
-    demo = await loadedManager((config) => {
-      config.model.path = join(ROOT, 'models', 'demo.gguf');
+    speaker = await loadedManager((config) => {
+      config.model.path = ENDLESS;
     });
-    generator = new TextGenerator(demo);
+    generator = new TextGenerator(speaker);
   });
-  afterAll(() => demo.unloadModel());
+  afterAll(() => speaker.unloadModel());
   const answer = async (options: object) =>
     (await generator.generate('안녕하세요?', { maxTokens: 24, ...options })).response;
 

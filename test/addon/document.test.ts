@@ -13,10 +13,9 @@ import { ImageDecodeError, InvalidArgumentError, IoError, ModelNotLoadedError } 
 import { ModelManager } from '../../lib/model-manager.js';
 import { VisionGenerator } from '../../lib/vision-generator.js';
 import { TASK_PROMPTS, type VisionTask } from '../../lib/vision-tasks.js';
-import { loadedManager, ROOT, temporaryFolder } from '../support/model.js';
+import { ENDLESS, loadedManager, PICTURE, temporaryFolder } from '../support/model.js';
 import { koreanFont, type PdfFont, type PdfPage, textPdf, writePdf } from '../support/pdf-writer.js';
 
-const DEMO = join(ROOT, 'models', 'demo.png');
 const SHORT = { maxTokens: 4, temperature: 0 };
 const KOREAN: PdfFont = { name: 'HYTest-Medium', encoding: 'KSCms-UHC-H' };
 const EMBEDDED: PdfFont = { embedded: koreanFont() };
@@ -28,7 +27,7 @@ let manager: ModelManager;
 let processor: DocumentProcessor;
 beforeAll(async () => {
   manager = await loadedManager((config) => {
-    config.model.path = join(ROOT, 'models', 'demo.gguf');
+    config.model.path = ENDLESS;
     config.hardware.maxBatchSize = 1; // two pages at once
   });
   processor = new DocumentProcessor(new VisionGenerator(manager));
@@ -57,13 +56,13 @@ describe('processDocumentPage', () => {
   ];
 
   it.each(prompts)('"%s" asks the question of "%s"', async (task, visionTask) => {
-    const result = await processor.processDocumentPage(DEMO, task, SHORT);
+    const result = await processor.processDocumentPage(PICTURE, task, SHORT);
     expect(result).toMatchObject({ success: true, imageSize: [expect.any(Number), expect.any(Number)] });
     expect(result.fullResponse).toContain(TASK_PROMPTS.ko[visionTask]);
   });
 
   it('extracts text unless told otherwise', async () => {
-    const generation = processor.processDocumentPage(DEMO, undefined, { ...SHORT, language: 'en' });
+    const generation = processor.processDocumentPage(PICTURE, undefined, { ...SHORT, language: 'en' });
     const pieces: string[] = [];
     for await (const piece of generation) pieces.push(piece);
     const { fullResponse, response } = await generation;
@@ -72,10 +71,10 @@ describe('processDocumentPage', () => {
   });
 
   it.each(['ocr', '', 'toString', 5, null])('refuses the task %j', async (task) => {
-    await expect(processor.processDocumentPage(DEMO, task as never)).rejects.toThrow(
+    await expect(processor.processDocumentPage(PICTURE, task as never)).rejects.toThrow(
       /Expected one of "extract", "summarize", "markdown", "table" for task/,
     );
-    await expect(processor.processMultiPageDocument([DEMO], task as never)).rejects.toThrow(InvalidArgumentError);
+    await expect(processor.processMultiPageDocument([PICTURE], task as never)).rejects.toThrow(InvalidArgumentError);
   });
 });
 
@@ -149,7 +148,7 @@ describe('a PDF', () => {
     const { pageResults } = await processor.processMultiPageDocument(textPdf(KOREAN, '가', '나'), 'extract', options);
     for (const each of pageResults) expect(each).toMatchObject({ parsed: { ok: expect.any(Boolean) } });
     const wrong = { responseFormat: { type: 'json', schema: { type: 'nothing' } } } as never;
-    await expect(processor.processMultiPageDocument([DEMO], 'extract', wrong)).rejects.toThrow(InvalidArgumentError);
+    await expect(processor.processMultiPageDocument([PICTURE], 'extract', wrong)).rejects.toThrow(InvalidArgumentError);
   });
 
   it('with a password is opened by it alone', async () => {
@@ -163,7 +162,7 @@ describe('a PDF', () => {
 
 describe('images', () => {
   it('are processed in order, and one that is none does not lose the others', async () => {
-    const images = [DEMO, '/nowhere.png', Buffer.from('no image'), DEMO];
+    const images = [PICTURE, '/nowhere.png', Buffer.from('no image'), PICTURE];
     const result = await processor.processMultiPageDocument(images, 'extract', SHORT);
     expect(result).toMatchObject({ success: false, totalPages: 4, successfulPages: 2 });
     expect(result.pageResults).toMatchObject([
@@ -176,7 +175,7 @@ describe('images', () => {
 
   it('can be selected, and come to a loop when they are ready', async () => {
     const seen: number[] = [];
-    const batch = processor.processMultiPageDocument([DEMO, DEMO, DEMO], 'extract', { ...SHORT, pages: '2-' });
+    const batch = processor.processMultiPageDocument([PICTURE, PICTURE, PICTURE], 'extract', { ...SHORT, pages: '2-' });
     for await (const { pageNumber } of batch) seen.push(pageNumber);
     expect(seen.sort()).toEqual([2, 3]);
     expect(numbers((await batch).pageResults)).toEqual([2, 3]);
@@ -211,11 +210,15 @@ describe('an abort', () => {
   });
 
   it('computes again what failed, and takes up what went through JSON', async () => {
-    const first = await processor.processMultiPageDocument([DEMO, '/nowhere.png'], 'extract', SHORT);
+    const first = await processor.processMultiPageDocument([PICTURE, '/nowhere.png'], 'extract', SHORT);
     const resume = JSON.parse(JSON.stringify(first.pageResults)) as PageResult[];
     const pages: number[] = [];
     const onProgress = (told: DocumentProgress) => pages.push(told.page);
-    const second = await processor.processMultiPageDocument([DEMO, DEMO], 'extract', { ...SHORT, resume, onProgress });
+    const second = await processor.processMultiPageDocument([PICTURE, PICTURE], 'extract', {
+      ...SHORT,
+      resume,
+      onProgress,
+    });
     expect(pages).toEqual([2]);
     expect(second).toMatchObject({ success: true, successfulPages: 2 });
   });
@@ -271,7 +274,7 @@ describe('misuse', () => {
     ['no images', [], InvalidArgumentError],
     ['nothing', undefined, InvalidArgumentError],
     ['a number', 5, InvalidArgumentError],
-    ['an image that is not in an array', DEMO, ImageDecodeError],
+    ['an image that is not in an array', PICTURE, ImageDecodeError],
     ['bytes that are no PDF', Buffer.from('hello'), ImageDecodeError],
     ['a file that is not there', '/nowhere.pdf', IoError],
   ])('%s instead of a document is refused', async (_name, document, type) => {
@@ -279,7 +282,7 @@ describe('misuse', () => {
   });
 
   it('options of a PDF are checked for images too', async () => {
-    await expect(processor.processMultiPageDocument([DEMO], 'extract', { dpi: 1 })).rejects.toThrow(/for dpi/);
+    await expect(processor.processMultiPageDocument([PICTURE], 'extract', { dpi: 1 })).rejects.toThrow(/for dpi/);
   });
 
   it('a getter among the options that throws makes the batch reject', async () => {
@@ -289,14 +292,14 @@ describe('misuse', () => {
         throw cause;
       },
     };
-    const batch = processor.processMultiPageDocument([DEMO], 'extract', options);
+    const batch = processor.processMultiPageDocument([PICTURE], 'extract', options);
     await expect(batch).rejects.toBeInstanceOf(InvalidArgumentError);
     await expect(batch).rejects.toMatchObject({ cause });
   });
 
   it('options and images are read once, when it is called', async () => {
     let reads = 0;
-    const images = [DEMO];
+    const images = [PICTURE];
     const options = {
       ...SHORT,
       get pages(): number {

@@ -3,12 +3,12 @@ import { InvalidArgumentError } from '../../lib/errors.js';
 import type { NativeRequest, NativeSampling } from '../../lib/native/binding.js';
 import { Engine, type EngineDone } from '../../lib/native/engine.js';
 import { loadNative } from '../../lib/native/load.js';
-import { GREEDY, loadOptions, ROOT } from '../support/model.js';
+import { ENDLESS, GREEDY, loadOptions } from '../support/model.js';
 
 let engine: Engine;
 beforeAll(async () => {
   engine = new Engine(loadNative());
-  await engine.load({ ...loadOptions(`${ROOT}/models/demo.gguf`), contextSize: 1024 });
+  await engine.load({ ...loadOptions(ENDLESS), contextSize: 1024 });
 });
 afterAll(() => engine.close());
 

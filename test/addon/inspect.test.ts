@@ -7,7 +7,7 @@ import { inspectGguf } from '../../lib/inspect.js';
 import type { NativeMetadataEntry } from '../../lib/native/binding.js';
 import { Engine } from '../../lib/native/engine.js';
 import { loadNative } from '../../lib/native/load.js';
-import { DEMO } from '../support/cli.js';
+import { ENDLESS } from '../support/cli.js';
 import { loadOptions } from '../support/model.js';
 import { TINY, tinyTensors, writeTinyCheckpoint } from '../support/tiny-checkpoint.js';
 
@@ -82,7 +82,7 @@ const WORK_OF_TILES = 2 << 20;
 test('the memory plan is what the engine allocates', async () => {
   await writeTinyCheckpoint(join(folder, 'tiny'));
   await convertCheckpoint({ source: join(folder, 'tiny'), output: path, type: 'F32' });
-  for (const model of [path, DEMO]) {
+  for (const model of [path, ENDLESS]) {
     const { memory: plan } = await inspectGguf(model);
     const engine = new Engine(loadNative());
     await engine.load({ ...loadOptions(model), kvType: 'f16' });

@@ -10,27 +10,27 @@ import { TextGenerator } from '../../lib/text-generator.js';
 import { VisionGenerator } from '../../lib/vision-generator.js';
 import { judge } from '../support/ajv.js';
 import { Matcher } from '../support/gbnf-matcher.js';
-import { loadedManager, ROOT, tinyImages } from '../support/model.js';
+import { ENDLESS, loadedManager, tinyImages } from '../support/model.js';
 import { SCHEMAS } from '../support/schemas.js';
 
 const HOT = { temperature: 1.5, topP: 1, topK: 0, repetitionPenalty: 1 };
 
-async function demoManager(): Promise<ModelManager> {
+async function speakingManager(): Promise<ModelManager> {
   const config = new Config();
-  Object.assign(config.model, { path: `${ROOT}/models/demo.gguf` });
+  Object.assign(config.model, { path: ENDLESS });
   Object.assign(config.hardware, { threads: 1, contextSize: 1024 });
   const manager = new ModelManager(config);
   if (!(await manager.loadModel())) throw manager.lastError;
   return manager;
 }
 
-let demo: ModelManager;
+let speaker: ModelManager;
 let tiny: ModelManager;
 beforeAll(async () => {
-  demo = await demoManager();
+  speaker = await speakingManager();
   tiny = await loadedManager();
 });
-afterAll(() => Promise.all([demo.unloadModel(), tiny.unloadModel()]));
+afterAll(() => Promise.all([speaker.unloadModel(), tiny.unloadModel()]));
 
 const Receipt = z.object({
   shop: z.string(),
@@ -79,10 +79,10 @@ describe('an answer by a schema', () => {
     return good;
   };
 
-  it('is valid 200 times of 200 at temperature 1.5, on the demo model', async () => {
+  it('is valid 200 times of 200 at temperature 1.5, on the model of words', async () => {
     let good = 0;
-    for (const [, schema, judgeOf] of cases) good += await run(demo, schema, judgeOf);
-    console.log(`demo model: ${good} of 200 answers are valid`);
+    for (const [, schema, judgeOf] of cases) good += await run(speaker, schema, judgeOf);
+    console.log(`model of words: ${good} of 200 answers are valid`);
     expect(good).toBe(200);
   });
 
@@ -94,7 +94,7 @@ describe('an answer by a schema', () => {
   });
 
   it('is taken by the engine for every kind of schema, and written as the grammar says', async () => {
-    const generator = new TextGenerator(demo);
+    const generator = new TextGenerator(speaker);
     for (const [name, schema] of SCHEMAS) {
       const responseFormat = await compileResponseFormat({ type: 'json', schema: schema as never });
       const { response } = await generator.generate('x', { ...HOT, seed: 1, maxTokens: 300, responseFormat });
@@ -106,13 +106,13 @@ describe('an answer by a schema', () => {
   it('has the type of the schema, with its transformations', async () => {
     const Length = z.object({ word: z.string().transform((word) => word.length) });
     const options = { ...HOT, maxTokens: 60, responseFormat: { type: 'json', schema: Length } } as const;
-    const { parsed } = await new TextGenerator(demo).generate('x', options);
+    const { parsed } = await new TextGenerator(speaker).generate('x', options);
     expectTypeOf(parsed).toEqualTypeOf<{ word: number }>();
     expect(parsed.word).toBeTypeOf('number');
   });
 
   it('is an object or array without a schema, and undefined without a format', async () => {
-    const generator = new TextGenerator(demo);
+    const generator = new TextGenerator(speaker);
     const { parsed } = await generator.generate('x', { ...HOT, maxTokens: 40, responseFormat: { type: 'json' } });
     expect(parsed).toBeTypeOf('object');
     expect((await generator.generate('x', { maxTokens: 2 })).parsed).toBeUndefined();
@@ -120,7 +120,7 @@ describe('an answer by a schema', () => {
 
   it('is a text of the grammar', async () => {
     const responseFormat = { type: 'grammar', grammar: 'root ::= ("예" | "아니요") "."' } as const;
-    const { parsed } = await new TextGenerator(demo).generate<string>('x', { ...HOT, responseFormat });
+    const { parsed } = await new TextGenerator(speaker).generate<string>('x', { ...HOT, responseFormat });
     expect(['예.', '아니요.']).toContain(parsed);
   });
 
@@ -147,7 +147,7 @@ describe('an answer by a schema', () => {
   it('rejects when the library of the schema refuses it after all', async () => {
     const Never = z.object({ a: z.string().refine(() => false, 'never good') });
     const options = { ...HOT, maxTokens: 60, responseFormat: { type: 'json', schema: Never } } as const;
-    const failed = new TextGenerator(demo).generate('x', options);
+    const failed = new TextGenerator(speaker).generate('x', options);
     await expect(failed).rejects.toBeInstanceOf(ModelOutputError);
     await expect(failed).rejects.toThrow(/a: never good/);
   });
@@ -155,7 +155,7 @@ describe('an answer by a schema', () => {
 
 describe('before anything runs', () => {
   const refused = async (options: object, message: RegExp) => {
-    const generation = new TextGenerator(demo).generate('x', options);
+    const generation = new TextGenerator(speaker).generate('x', options);
     await expect(generation).rejects.toBeInstanceOf(InvalidArgumentError);
     await expect(generation).rejects.toThrow(message);
     expect(generation.text).toBe('');
@@ -176,7 +176,7 @@ describe('before anything runs', () => {
 
   it('a batch with a bad schema is refused as a whole', async () => {
     const options = format({ type: 'object', uniqueItems: true }) as never;
-    const batch = new TextGenerator(demo).batchGenerate(['a', 'b'], options);
+    const batch = new TextGenerator(speaker).batchGenerate(['a', 'b'], options);
     await expect(batch).rejects.toThrow(/"uniqueItems" cannot be enforced/);
     expect(batch.finished).toHaveLength(0);
   });

@@ -5,18 +5,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { type Report, reportSection } from '../../bench/result-tables.mjs';
-import { ROOT } from '../support/model.js';
+import { ENDLESS, ROOT } from '../support/model.js';
 
 const run = promisify(execFile);
 
-/** Runs the suite on the demo model. */
+/** Runs the suite on a tiny model. */
 function bench(...args: string[]) {
-  return run(process.execPath, [
-    join(ROOT, 'bench', 'main.mjs'),
-    '--model',
-    join(ROOT, 'models', 'demo.gguf'),
-    ...args,
-  ]);
+  return run(process.execPath, [join(ROOT, 'bench', 'main.mjs'), '--model', ENDLESS, ...args]);
 }
 
 it('measures what it is asked, and writes it down', async () => {
@@ -26,7 +21,7 @@ it('measures what it is asked, and writes it down', async () => {
 
   expect(report.machine).toMatchObject({ gpu: null, cores: expect.any(Number), memoryBytes: expect.any(Number) });
   expect(report.versions).toMatchObject({ 'node-bllossom': expect.any(String), node: process.versions.node });
-  expect(report.run).toMatchObject({ device: 'cpu', model: 'demo', quick: true, threads: 1, rounds: 2 });
+  expect(report.run).toMatchObject({ device: 'cpu', model: 'model', quick: true, threads: 1, rounds: 2 });
   expect(report.results.map(({ name }) => name)).toEqual([
     'decode, 16 tokens',
     'decode after a picture, tiles: 4',

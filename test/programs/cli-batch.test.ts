@@ -2,13 +2,13 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } fr
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { TASK_PROMPTS } from '../../lib/vision-tasks.js';
-import { bllossom, DEMO, DEMO_IMAGE, GREEDY, interruptedOnce, workFolder } from '../support/cli.js';
+import { bllossom, ENDLESS, GREEDY, interruptedOnce, PICTURE, workFolder } from '../support/cli.js';
 
 let work: string;
 beforeAll(() => {
   work = workFolder('cli-batch');
-  copyFileSync(DEMO_IMAGE, join(work, 'picture.png'));
-  writeFileSync(join(work, 'damaged.png'), readFileSync(DEMO_IMAGE).subarray(0, 400));
+  copyFileSync(PICTURE, join(work, 'picture.png'));
+  writeFileSync(join(work, 'damaged.png'), readFileSync(PICTURE).subarray(0, 400));
 });
 
 function file(name: string, content: unknown): string {
@@ -22,12 +22,12 @@ const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
 describe('bllossom batch', () => {
   it('answers the lines of a file as they would be answered alone', async () => {
     const prompts = file('prompts.txt', '\ufeff안녕\r\n\r\n# a remark\n  What?  \n안녕\n');
-    const run = await bllossom(['batch', prompts, '--model', DEMO, '-v', ...GREEDY]);
+    const run = await bllossom(['batch', prompts, '--model', ENDLESS, '-v', ...GREEDY]);
     expect(run.code).toBe(0);
     expect(run.stderr).toMatch(/^3 of 3 answered in \d+\.\d s\n$/);
     const results = JSON.parse(run.stdout);
     expect(results.map(({ prompt }: { prompt: string }) => prompt)).toEqual(['안녕', 'What?', '안녕']);
-    const alone = await bllossom(['text', '안녕', '--model', DEMO, ...GREEDY]);
+    const alone = await bllossom(['text', '안녕', '--model', ENDLESS, ...GREEDY]);
     expect(results[0]).toMatchObject({ index: 0, success: true, finishReason: 'length' });
     expect(`${results[0].response}\n`).toBe(alone.stdout);
     expect(results[2].response).toBe(results[0].response);
@@ -38,12 +38,12 @@ describe('bllossom batch', () => {
       'hello',
       { prompt: '무엇?', image: 'picture.png', maxTokens: 3, temperature: 0 },
       { image: 'picture.png', task: 'ocr', language: 'en' },
-      { prompt: '몇 개?', image: DEMO_IMAGE, task: 'qa', maxTokens: 4 },
+      { prompt: '몇 개?', image: PICTURE, task: 'qa', maxTokens: 4 },
       { prompt: 'x', system: '짧게', seed: 7, topK: 3 },
     ]);
     const output = join(work, 'results.json');
     writeFileSync(output, 'old');
-    const run = await bllossom(['batch', tasks, '--model', DEMO, '--output', output, '-n', '5']);
+    const run = await bllossom(['batch', tasks, '--model', ENDLESS, '--output', output, '-n', '5']);
     expect(run).toEqual({ code: 0, stdout: '', stderr: '' });
     const results = read(output);
     expect(results).toMatchObject([
@@ -60,7 +60,7 @@ describe('bllossom batch', () => {
   it('keeps the others where one fails', async () => {
     const tasks = file('failing.json', ['a', { prompt: 'b', image: 'damaged.png' }, { prompt: 'c', maxTokens: 3 }]);
     const output = join(work, 'failing-results.json');
-    const run = await bllossom(['batch', tasks, '--model', DEMO, '--output', output, ...GREEDY]);
+    const run = await bllossom(['batch', tasks, '--model', ENDLESS, '--output', output, ...GREEDY]);
     expect(run).toMatchObject({ code: 1, stdout: '' });
     expect(run.stderr).toMatch(/^bllossom: error: \S+failing\.json, item 2: [^\n]+\n$/);
     expect(read(output)).toMatchObject([
@@ -77,7 +77,7 @@ describe('bllossom batch', () => {
     const tasks = file('long.json', [...quick, ...endless]);
     const output = join(folder, 'results.json');
     const begun = () => existsSync(output) && read(output)[3].success;
-    const args = ['batch', tasks, '--model', DEMO, '--output', output, '--context', '2200', '-t', '0'];
+    const args = ['batch', tasks, '--model', ENDLESS, '--output', output, '--context', '2200', '-t', '0'];
     const run = await interruptedOnce(begun, args);
     expect(run).toMatchObject({ code: 130, stdout: '', stderr: 'bllossom: interrupted\n' });
     const results = read(output);

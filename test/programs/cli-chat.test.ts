@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bllossom, DEMO, DEMO_IMAGE, GREEDY, KOREAN, Session, workFolder } from '../support/cli.js';
+import { bllossom, ENDLESS, GREEDY, KOREAN, PICTURE, Session, workFolder } from '../support/cli.js';
 
-const CHAT = ['text', '--interactive', '--model', DEMO];
+const CHAT = ['text', '--interactive', '--model', ENDLESS];
 
 let work: string;
 beforeAll(() => {
@@ -18,7 +18,7 @@ describe('bllossom text --interactive', () => {
     const run = await chat(['안녕', '', 'and now?']);
     expect(run).toMatchObject({ code: 0, stderr: '' });
     const [first, second] = run.stdout.split('\n');
-    const alone = await bllossom(['text', '안녕', '--model', DEMO, ...GREEDY]);
+    const alone = await bllossom(['text', '안녕', '--model', ENDLESS, ...GREEDY]);
     expect(`${first}\n`).toBe(alone.stdout);
     const json = await chat(['안녕', 'and now?'], [...GREEDY, '--json']);
     const results = json.stdout
@@ -35,7 +35,7 @@ describe('bllossom text --interactive', () => {
   });
 
   it('sends an image with the next message alone', async () => {
-    const run = await chat([`/image ${DEMO_IMAGE}`, 'What?', 'And?', '/stats'], [...GREEDY, '--json']);
+    const run = await chat([`/image ${PICTURE}`, 'What?', 'And?', '/stats'], [...GREEDY, '--json']);
     expect(run.code).toBe(0);
     const results = run.stdout
       .trimEnd()
@@ -43,7 +43,7 @@ describe('bllossom text --interactive', () => {
       .map((line) => JSON.parse(line));
     expect(results[0].imageSizes).toEqual([[640, 480]]);
     expect(results[1].fullResponse.match(/<\|image\|>/g)).toHaveLength(1);
-    expect(run.stderr).toMatch(/demo\.png goes with the next message\n/);
+    expect(run.stderr).toMatch(/picture\.png goes with the next message\n/);
     const read = results[0].inputTokens + results[1].inputTokens;
     expect(run.stderr).toMatch(/^messages +4 \(2 of yours, 2 answers\)$/m);
     expect(run.stderr).toMatch(new RegExp(`^tokens +${read} read, 24 written$`, 'm'));
@@ -114,7 +114,7 @@ describe('Ctrl-C in a chat', () => {
   it('keeps an image for the message that is sent again', async () => {
     const file = join(work, 'again.json');
     const session = new Session([...CHAT, '-t', '0', '-n', '4000', '--verbose']);
-    session.send(`/image ${DEMO_IMAGE}`);
+    session.send(`/image ${PICTURE}`);
     session.send('hello');
     await session.seen('stdout', /\S/);
     session.interrupt();

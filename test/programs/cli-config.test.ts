@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Config } from '../../lib/config.js';
 import { fieldsOf, SECTION_NAMES } from '../../lib/config-schema.js';
-import { bllossom, DEMO, KOREAN, workFolder } from '../support/cli.js';
+import { bllossom, ENDLESS, KOREAN, workFolder } from '../support/cli.js';
 import { ROOT } from '../support/model.js';
 
 let work: string;
@@ -79,18 +79,18 @@ describe('bllossom info', () => {
   });
 
   it('tells about a model, and with --load what it takes', async () => {
-    const run = await bllossom(['info', '--model', DEMO, '--json']);
+    const run = await bllossom(['info', '--model', ENDLESS, '--json']);
     const { file, model } = JSON.parse(run.stdout);
-    expect(file).toMatchObject({ path: DEMO, architecture: 'mllama', fileBytes: statSync(DEMO).size });
+    expect(file).toMatchObject({ path: ENDLESS, architecture: 'mllama', fileBytes: statSync(ENDLESS).size });
     expect(model).toBeUndefined();
-    const loaded = JSON.parse((await bllossom(['info', '--model', DEMO, '--json', '--load'])).stdout);
+    const loaded = JSON.parse((await bllossom(['info', '--model', ENDLESS, '--json', '--load'])).stdout);
     expect(loaded.model).toMatchObject({ status: 'loaded', device: 'cpu', architecture: { maxTiles: 4 } });
-    const korean = await bllossom(['info', '--model', DEMO, '--load'], { env: KOREAN });
+    const korean = await bllossom(['info', '--model', ENDLESS, '--load'], { env: KOREAN });
     expect(korean.stdout).toMatch(/^사용량 +cpu, .*: 메모리 \d+\.\d+ GB/m);
   });
 
   it('tells with --plan where a model would lie, or what would fit', async () => {
-    const here = ['info', '--plan', '--model', DEMO, '--device', 'cpu'];
+    const here = ['info', '--plan', '--model', ENDLESS, '--device', 'cpu'];
     const { plan } = JSON.parse((await bllossom([...here, '--context', '512', '--json'])).stdout);
     expect(plan).toMatchObject({ gpuLayers: 0, contextSize: 512, concessions: [], devices: [{ name: 'CPU' }] });
     const told = (await bllossom([...here, '--context', '512'])).stdout;

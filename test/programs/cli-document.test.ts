@@ -2,10 +2,10 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { TASK_PROMPTS } from '../../lib/vision-tasks.js';
-import { bllossom, DEMO, DEMO_IMAGE, interruptedOnce, KOREAN, workFolder } from '../support/cli.js';
+import { bllossom, ENDLESS, interruptedOnce, KOREAN, PICTURE, workFolder } from '../support/cli.js';
 import { koreanFont, type PdfFont, textPdf, writePdf } from '../support/pdf-writer.js';
 
-const FAST = ['--model', DEMO, '-t', '0', '-n', '6'];
+const FAST = ['--model', ENDLESS, '-t', '0', '-n', '6'];
 
 let work: string;
 let pdf: string;
@@ -14,8 +14,8 @@ let folder: string;
 beforeAll(() => {
   work = workFolder('cli-document');
   folder = workFolder('cli-document/스캔');
-  for (const name of ['쪽 1.png', '쪽 2.png', '쪽 10.png']) copyFileSync(DEMO_IMAGE, join(folder, name));
-  writeFileSync(join(folder, '쪽 3.png'), readFileSync(DEMO_IMAGE).subarray(0, 400));
+  for (const name of ['쪽 1.png', '쪽 2.png', '쪽 10.png']) copyFileSync(PICTURE, join(folder, name));
+  writeFileSync(join(folder, '쪽 3.png'), readFileSync(PICTURE).subarray(0, 400));
   writeFileSync(join(folder, 'notes.txt'), 'no image');
   writeFileSync(join(folder, '.hidden.png'), 'hidden');
   pdf = join(work, 'report'); // told by its content, not by its name
@@ -29,11 +29,11 @@ const numbers = (result: { pageResults: { pageNumber: number }[] }) =>
 
 describe('bllossom document', () => {
   it('reads an image', async () => {
-    const run = await document(DEMO_IMAGE);
+    const run = await document(PICTURE);
     expect(run).toMatchObject({ code: 0, stderr: '' });
     expect(run.stdout.trim()).not.toBe('');
-    const [json] = jsonLines((await document(DEMO_IMAGE, '--json')).stdout);
-    expect(json).toMatchObject({ input: DEMO_IMAGE, task: 'extract', success: true, totalPages: 1 });
+    const [json] = jsonLines((await document(PICTURE, '--json')).stdout);
+    expect(json).toMatchObject({ input: PICTURE, task: 'extract', success: true, totalPages: 1 });
     expect(`${json.combinedContent}\n`).toBe(run.stdout);
     expect(json.pageResults[0].fullResponse).toContain(TASK_PROMPTS.ko.ocr);
   });
@@ -93,29 +93,29 @@ describe('bllossom document', () => {
   });
 
   it('reads several documents under their names, or joins images to one', async () => {
-    const apart = await document(DEMO_IMAGE, pdf, '--pages', '1');
+    const apart = await document(PICTURE, pdf, '--pages', '1');
     const [, first, second] = apart.stdout.split(/^==> .* <==\n/m);
     expect(apart).toMatchObject({ code: 0, stderr: '' });
-    expect(`${first}`.trimEnd()).toBe((await document(DEMO_IMAGE)).stdout.trimEnd());
+    expect(`${first}`.trimEnd()).toBe((await document(PICTURE)).stdout.trimEnd());
     expect(`${second}`.trim()).not.toBe('');
-    const [joined] = jsonLines((await document(DEMO_IMAGE, folder, '--multi-page', '--pages', '1-3', '--json')).stdout);
-    expect(joined).toMatchObject({ input: DEMO_IMAGE, success: true, totalPages: 3 });
+    const [joined] = jsonLines((await document(PICTURE, folder, '--multi-page', '--pages', '1-3', '--json')).stdout);
+    expect(joined).toMatchObject({ input: PICTURE, success: true, totalPages: 3 });
     expect(joined.images).toHaveLength(5);
   });
 
   it('goes on with the next document where one cannot be opened', async () => {
     const broken = join(work, 'broken.pdf');
     writeFileSync(broken, '%PDF-1.7\nthis is no document');
-    const run = await document(broken, DEMO_IMAGE, '--json');
+    const run = await document(broken, PICTURE, '--json');
     expect(run).toMatchObject({ code: 1, stderr: '' });
     expect(jsonLines(run.stdout)).toMatchObject([
       { input: broken, success: false, error: { code: 'ERR_IMAGE_DECODE' } },
-      { input: DEMO_IMAGE, success: true },
+      { input: PICTURE, success: true },
     ]);
-    const text = await document(broken, DEMO_IMAGE);
+    const text = await document(broken, PICTURE);
     expect(text.code).toBe(1);
     expect(text.stderr).toMatch(/^bllossom: error: [^\n]+\n$/);
-    expect(text.stdout).toContain(`==> ${DEMO_IMAGE} <==\n`);
+    expect(text.stdout).toContain(`==> ${PICTURE} <==\n`);
   });
 
   it('writes a file, and takes from it what is done', async () => {
@@ -125,7 +125,7 @@ describe('bllossom document', () => {
     const [before] = jsonLines(readFileSync(output, 'utf8'));
     before.pageResults[0].response = '앞서 읽은 쪽';
     writeFileSync(output, `${JSON.stringify(before)}\n`);
-    copyFileSync(DEMO_IMAGE, join(folder, '쪽 3.png'));
+    copyFileSync(PICTURE, join(folder, '쪽 3.png'));
     const again = await document(folder, '--json', '--output', output, '--resume', output);
     expect(again).toMatchObject({ code: 0, stdout: '', stderr: '' });
     const [after] = jsonLines(readFileSync(output, 'utf8'));
@@ -137,8 +137,8 @@ describe('bllossom document', () => {
 
   it('keeps the pages that are ready when Ctrl-C comes, and goes on from there', async () => {
     const output = join(work, 'stopped.jsonl');
-    const images = Array.from({ length: 200 }, () => DEMO_IMAGE);
-    const args = ['--multi-page', '--json', '--output', output, '--model', DEMO, '-t', '0', '-n', '400'];
+    const images = Array.from({ length: 200 }, () => PICTURE);
+    const args = ['--multi-page', '--json', '--output', output, '--model', ENDLESS, '-t', '0', '-n', '400'];
     const run = await interruptedOnce(() => existsSync(output), ['document', ...images, ...args]);
     expect(run).toMatchObject({ code: 130, stdout: '', stderr: 'bllossom: interrupted\n' });
     const [stopped] = jsonLines(readFileSync(output, 'utf8'));
@@ -161,7 +161,7 @@ describe('a document is refused before the model is loaded', () => {
     ['an unknown task', () => [pdf, '--task', 'sing'], /sing.*extract, summarize/],
     ['pages that are none', () => [pdf, '--pages', '1-3x'], /1-3,5 for --pages but received "1-3x"/],
     ['no pages', () => [pdf, '--pages', ''], /--pages but received ""/],
-    ['a PDF among pages', () => [DEMO_IMAGE, pdf, '--multi-page'], /a PDF file is a document of its own/],
+    ['a PDF among pages', () => [PICTURE, pdf, '--multi-page'], /a PDF file is a document of its own/],
     ['nothing to resume from', () => [pdf, '--resume', 'none.jsonl'], /none\.jsonl cannot be read/],
     ['something else to resume from', () => [pdf, '--resume', pdf], /report, line 1: no result/],
     ['a resolution that is none', () => [pdf, '--dpi', 'high'], /--dpi.*high/],

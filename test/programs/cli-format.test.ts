@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bllossom, DEMO, DEMO_IMAGE, workFolder } from '../support/cli.js';
+import { bllossom, ENDLESS, PICTURE, workFolder } from '../support/cli.js';
 
 let schema: string;
 let grammar: string;
@@ -17,13 +17,13 @@ beforeAll(() => {
   writeFileSync(grammar, 'root ::= "예" | "아니요"\n');
 });
 
-const SEEDED = ['--model', DEMO, '--seed', '3'];
+const SEEDED = ['--model', ENDLESS, '--seed', '3'];
 
 describe('--schema', () => {
   it.each([
     ['text', () => ['text', 'x']],
-    ['vision', () => ['vision', DEMO_IMAGE, 'x']],
-    ['document', () => ['document', DEMO_IMAGE]],
+    ['vision', () => ['vision', PICTURE, 'x']],
+    ['document', () => ['document', PICTURE]],
   ])('makes the answer of %s JSON by the schema', async (_, args) => {
     const run = await bllossom([...args(), '--schema', schema, ...SEEDED]);
     expect(run).toMatchObject({ code: 0, stderr: '' });

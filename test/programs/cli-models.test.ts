@@ -5,12 +5,12 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { writeRecord } from '../../lib/models/cache.js';
 import { listModels } from '../../lib/models/installed.js';
 import { hashFile, verifyModel } from '../../lib/models/verify.js';
-import { bllossom, DEMO, KOREAN, type Run, workFolder } from '../support/cli.js';
+import { bllossom, ENDLESS, KOREAN, type Run, workFolder } from '../support/cli.js';
 
 // bllossom list, rm and verify, and what they stand on.
 
 const AICA_FILE = 'Bllossom--llama-3.2-Korean-Bllossom-AICA-5B.Q4_K_M.gguf';
-const demo = readFileSync(DEMO);
+const demo = readFileSync(ENDLESS);
 
 let count = 0;
 let folder: string;
@@ -176,7 +176,7 @@ describe('rm', () => {
   });
 
   test('removes what an unfinished download left, of one type or of all', async () => {
-    copyFileSync(DEMO, join(cache, 'a--b.Q8_0.gguf'));
+    copyFileSync(ENDLESS, join(cache, 'a--b.Q8_0.gguf'));
     expect((await run(['rm', 'a/b', '--type', 'Q8_0', '--yes'])).stdout).toBe('Removed: a/b Q8_0\n');
     expect(readdirSync(join(cache, '.downloads'))).toEqual([]);
     expect(existsSync(join(cache, 'a--b.F16.gguf'))).toBe(true);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bllossom, DEMO, GREEDY, KOREAN, workFolder } from '../support/cli.js';
+import { bllossom, ENDLESS, GREEDY, KOREAN, workFolder } from '../support/cli.js';
 import { tinyImages, tinyModel } from '../support/model.js';
 
 let model: string;
@@ -45,7 +45,7 @@ describe('--session', () => {
     const session = join(work, 'other.session');
     await bllossom(['text', DOCUMENT, '--model', model, '--session', session, ...GREEDY]);
     const before = readFileSync(session);
-    const other = ['text', 'hi', '--model', DEMO, '--session', session, ...GREEDY];
+    const other = ['text', 'hi', '--model', ENDLESS, '--session', session, ...GREEDY];
     const run = await bllossom(other);
     expect(run).toMatchObject({ code: 1, stdout: '' });
     expect(run.stderr).toMatch(

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TASK_DEFAULTS, TASK_PROMPTS, type VisionTask } from '../../lib/vision-tasks.js';
-import { bllossom, CLI, DEMO, DEMO_IMAGE, GREEDY, interruptedOnce, workFolder } from '../support/cli.js';
+import { bllossom, CLI, ENDLESS, GREEDY, interruptedOnce, PICTURE, workFolder } from '../support/cli.js';
 import { tinyImages, tinyModel } from '../support/model.js';
 import { reply, startServer } from '../support/small-internet.js';
 
@@ -28,8 +28,8 @@ describe('bllossom vision', () => {
   });
 
   it('prints one JSON object with the size of the image', async () => {
-    const run = await bllossom(['vision', DEMO_IMAGE, 'What?', '--model', DEMO, '--json', ...GREEDY]);
-    expect(JSON.parse(run.stdout)).toMatchObject({ success: true, image: DEMO_IMAGE, imageSize: [640, 480] });
+    const run = await bllossom(['vision', PICTURE, 'What?', '--model', ENDLESS, '--json', ...GREEDY]);
+    expect(JSON.parse(run.stdout)).toMatchObject({ success: true, image: PICTURE, imageSize: [640, 480] });
   });
 
   const tasks: VisionTask[] = ['describe', 'ocr', 'chart', 'table', 'markdown'];
@@ -73,11 +73,11 @@ describe('bllossom vision', () => {
 describe('several images', () => {
   it('are answered one after another, each under its name', async () => {
     const [a, b] = [join(work, 'a.png'), join(work, '사진 둘.png')];
-    for (const copy of [a, b]) copyFileSync(DEMO_IMAGE, copy);
-    const one = await bllossom(['vision', a, 'What?', '--model', DEMO, ...GREEDY]);
-    const both = await bllossom(['vision', a, b, 'What?', '--model', DEMO, ...GREEDY]);
+    for (const copy of [a, b]) copyFileSync(PICTURE, copy);
+    const one = await bllossom(['vision', a, 'What?', '--model', ENDLESS, ...GREEDY]);
+    const both = await bllossom(['vision', a, b, 'What?', '--model', ENDLESS, ...GREEDY]);
     expect(both).toEqual({ code: 0, stderr: '', stdout: `==> ${a} <==\n${one.stdout}\n==> ${b} <==\n${one.stdout}` });
-    const json = await bllossom(['vision', a, b, 'What?', '--model', DEMO, '--json', ...GREEDY]);
+    const json = await bllossom(['vision', a, b, 'What?', '--model', ENDLESS, '--json', ...GREEDY]);
     expect(jsonLines(json.stdout)).toMatchObject([
       { success: true, image: a },
       { success: true, image: b },
@@ -86,8 +86,8 @@ describe('several images', () => {
 
   it('are answered but for the one that is damaged', async () => {
     const damaged = join(work, 'damaged.png');
-    writeFileSync(damaged, readFileSync(DEMO_IMAGE).subarray(0, 400));
-    const args = ['vision', DEMO_IMAGE, damaged, DEMO_IMAGE, '--prompt', 'What?', '--model', DEMO, ...GREEDY];
+    writeFileSync(damaged, readFileSync(PICTURE).subarray(0, 400));
+    const args = ['vision', PICTURE, damaged, PICTURE, '--prompt', 'What?', '--model', ENDLESS, ...GREEDY];
     const run = await bllossom(args);
     expect(run.code).toBe(1);
     expect(run.stderr).toMatch(/^bllossom: error: [^\n]+\n$/);
@@ -102,8 +102,8 @@ describe('several images', () => {
 
   it('are kept in the file up to where Ctrl-C came', async () => {
     const output = join(work, 'answers.jsonl');
-    const images = Array.from({ length: 200 }, () => DEMO_IMAGE);
-    const args = ['--task', 'ocr', '--model', DEMO, '--json', '-o', output, '-n', '500'];
+    const images = Array.from({ length: 200 }, () => PICTURE);
+    const args = ['--task', 'ocr', '--model', ENDLESS, '--json', '-o', output, '-n', '500'];
     const run = await interruptedOnce(() => existsSync(output), ['vision', ...images, ...args]);
     expect(run).toMatchObject({ code: 130, stdout: '', stderr: 'bllossom: interrupted\n' });
     const results = jsonLines(readFileSync(output, 'utf8'));
@@ -113,7 +113,7 @@ describe('several images', () => {
   });
 
   it('are not begun when one cannot be read', async () => {
-    const run = await bllossom(['vision', DEMO_IMAGE, CLI, '--task', 'ocr', '--model', 'none.gguf']);
+    const run = await bllossom(['vision', PICTURE, CLI, '--task', 'ocr', '--model', 'none.gguf']);
     expect(run).toMatchObject({ code: 1, stdout: '' });
     expect(run.stderr).toMatch(/not an image/);
   });

@@ -3,7 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, symlinkSync, 
 import { readFile as readFileAsync } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bllossom, CLI, DEMO, GREEDY, interruptedOnce, KOREAN, type Run, workFolder } from '../support/cli.js';
+import { bllossom, CLI, ENDLESS, GREEDY, interruptedOnce, KOREAN, type Run, workFolder } from '../support/cli.js';
 import { tinyModel } from '../support/model.js';
 
 let model: string;
@@ -141,8 +141,8 @@ describe('--output', () => {
 });
 
 describe('Ctrl-C', () => {
-  // The demo model never stops by itself; 4,000 tokens leave time enough.
-  const endless = ['text', 'x', '--model', DEMO, '--temperature', '0', '--max-tokens', '4000'];
+  // The model never stops by itself; 4,000 tokens leave time enough.
+  const endless = ['text', 'x', '--model', ENDLESS, '--temperature', '0', '--max-tokens', '4000'];
 
   it('stops the answer', async () => {
     const run = await bllossom(endless, { onOutput: (child) => child.kill('SIGINT') });

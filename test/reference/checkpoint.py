@@ -32,7 +32,8 @@ def write(folder: Path, config: Configuration, seed: int, adjust: Adjust | None 
     adjust: changes the weights in place before they are stored.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.write(folder, config.normal_tokens, config.ignore_merges, config.template_file)
+    description = tokenizer.train(config.normal_tokens, config.ignore_merges)
+    tokenizer.write(folder, description, config.normal_tokens, config.template_file)
     tokenizer.dump(folder / "config.json", model_config(config))
     tokenizer.dump(folder / "generation_config.json", generation_config(config))
     tokenizer.dump(folder / "preprocessor_config.json", preprocessor_config(config))

@@ -1,4 +1,4 @@
-"""Draws the picture of the demo: a house, a tree, the sun, a small bar chart and a few words."""
+"""Draws the picture of test/fixtures/endless: a house, a tree, the sun, a small bar chart and a few words."""
 
 from PIL import Image, ImageDraw, ImageFont
 

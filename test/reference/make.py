@@ -41,6 +41,12 @@ def make_tokens(args: argparse.Namespace) -> None:
     tokens.make(args.out)
 
 
+def make_endless(args: argparse.Namespace) -> None:
+    import endless
+
+    endless.make(args.out)
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -62,6 +68,10 @@ def parse() -> argparse.Namespace:
     command = commands.add_parser("tokens", help="lines of text, their ids, and the tokenizers")
     command.add_argument("--out", type=Path, default=FIXTURES / "tokens", help="folder to write")
     command.set_defaults(run=make_tokens)
+
+    command = commands.add_parser("endless", help="a model that speaks in words and never stops, and a picture")
+    command.add_argument("--out", type=Path, required=True, help="folder to write")
+    command.set_defaults(run=make_endless)
     return parser.parse_args()
 
 

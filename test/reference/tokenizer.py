@@ -58,28 +58,44 @@ def special_ids(n_normal: int) -> dict[str, int]:
 def train(n_normal: int, ignore_merges: bool) -> dict:
     """tokenizer.json as a dictionary: 256 byte tokens and learned merges (`n_normal` together), then the specials."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(PATTERN), behavior="isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=True, use_regex=False),
-    ])
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.pre_tokenizer = pre_tokenizer()
     trainer = trainers.BpeTrainer(
         vocab_size=n_normal, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), show_progress=False
     )
     tokenizer.train_from_iterator(CORPUS.read_text(encoding="utf-8").splitlines(), trainer)
-    tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in [*SPECIALS, IMAGE]])
-    bos = n_normal + SPECIALS.index(BOS)
-    tokenizer.post_processor = processors.Sequence([
-        processors.ByteLevel(trim_offsets=False),
-        processors.TemplateProcessing(single=f"{BOS} $A", pair=f"{BOS} $A {BOS}:1 $B:1", special_tokens=[(BOS, bos)]),
-    ])
-    description = json.loads(tokenizer.to_str())
+    description = with_specials(tokenizer, n_normal)
     model = description["model"]
     if len(model["vocab"]) != n_normal:
         raise ValueError(f"the corpus gives {len(model['vocab'])} tokens, {n_normal} were asked for: enlarge the corpus")
     model["ignore_merges"] = ignore_merges
     model["merges"] = without_some_words(model["merges"])
     return description
+
+
+def described(vocab: dict[str, int], merges: list[list[str]]) -> dict:
+    """tokenizer.json as a dictionary, of tokens that are known: whole words of them are taken without merges."""
+    tokenizer = Tokenizer(models.BPE(vocab, [tuple(pair) for pair in merges], ignore_merges=True))
+    tokenizer.pre_tokenizer = pre_tokenizer()
+    return with_specials(tokenizer, len(vocab))
+
+
+def pre_tokenizer() -> pre_tokenizers.Sequence:
+    return pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(PATTERN), behavior="isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=True, use_regex=False),
+    ])
+
+
+def with_specials(tokenizer: Tokenizer, n_normal: int) -> dict:
+    """Adds decoder, special tokens and the BOS that starts every text."""
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in [*SPECIALS, IMAGE]])
+    bos = n_normal + SPECIALS.index(BOS)
+    tokenizer.post_processor = processors.Sequence([
+        processors.ByteLevel(trim_offsets=False),
+        processors.TemplateProcessing(single=f"{BOS} $A", pair=f"{BOS} $A {BOS}:1 $B:1", special_tokens=[(BOS, bos)]),
+    ])
+    return json.loads(tokenizer.to_str())
 
 
 def texts(n_normal: int, ignore_merges: bool) -> dict[int, str | None]:
@@ -97,12 +113,13 @@ def without_some_words(merges: list[list[str]]) -> list[list[str]]:
     return [pair for i, pair in enumerate(merges) if i not in dropped]
 
 
-def write(folder: Path, n_normal: int, ignore_merges: bool, template_file: str) -> None:
+def write(folder: Path, description: dict, n_normal: int, template_file: str) -> None:
     """Writes the tokenizer files.
 
+    description: tokenizer.json, as of `train` or `described`.
     template_file: where the chat template goes: `chat_template.json`, `chat_template.jinja` or `tokenizer_config.json`.
     """
-    dump(folder / "tokenizer.json", train(n_normal, ignore_merges))
+    dump(folder / "tokenizer.json", description)
     config = {
         "added_tokens_decoder": {
             str(index): {

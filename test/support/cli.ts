@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { ROOT, temporaryFolder } from './model.js';
 
+export { ENDLESS, PICTURE } from './model.js';
+
 export const CLI = join(ROOT, 'dist', 'cli', 'main.js');
-export const DEMO = join(ROOT, 'models', 'demo.gguf');
-export const DEMO_IMAGE = join(ROOT, 'models', 'demo.png');
 export const GREEDY = ['--temperature', '0', '--max-tokens', '12'];
 export const KOREAN = { LANG: 'ko_KR.UTF-8' };
 

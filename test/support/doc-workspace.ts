@@ -3,20 +3,18 @@
 import { copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { ROOT } from './model.js';
+import { ENDLESS, ROOT } from './model.js';
 import { koreanFont, textPdf } from './pdf-writer.js';
-
-const DEMO = join(ROOT, 'models', 'demo.gguf');
 
 /** Inside the package, so that `import 'node-bllossom'` means it. */
 export async function docWorkspace(name: string): Promise<string> {
   const folder = join(ROOT, 'build', 'docs', name);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'config.yaml'), `model:\n  path: ${DEMO}\nhardware:\n  threads: 1\n`);
-  symlinkSync(DEMO, join(folder, 'aica-5b.gguf'));
+  writeFileSync(join(folder, 'config.yaml'), `model:\n  path: ${ENDLESS}\nhardware:\n  threads: 1\n`);
+  symlinkSync(ENDLESS, join(folder, 'aica-5b.gguf'));
   mkdirSync(join(folder, 'model_cache'));
-  copyFileSync(DEMO, join(folder, 'model_cache', 'Bllossom--llama-3.2-Korean-Bllossom-AICA-5B.Q4_K_M.gguf'));
+  copyFileSync(ENDLESS, join(folder, 'model_cache', 'Bllossom--llama-3.2-Korean-Bllossom-AICA-5B.Q4_K_M.gguf'));
   writeFileSync(join(folder, 'prompts.txt'), '한국의 수도는 어디인가요?\nWhat is the capital of France?\n');
   const pictures = {
     'photo.jpg': '#3b7a57',

@@ -13,6 +13,9 @@ import type { NativeImage, NativeLoadOptions, NativePromptPart } from '../../lib
 import type { Engine, EngineDone, EngineRequest } from '../../lib/native/engine.js';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** A tiny model of random weights that says words and never stops by itself, and a picture (test/reference/endless.py). */
+export const ENDLESS = join(ROOT, 'test', 'fixtures', 'endless', 'model.gguf');
+export const PICTURE = join(ROOT, 'test', 'fixtures', 'endless', 'picture.png');
 const GOLDENS = join(ROOT, 'test', 'fixtures', 'goldens');
 
 let folder: string | undefined;

@@ -7,7 +7,7 @@ import { type ScriptedModel, scriptedModel } from '../support/scripted-model.js'
 
 // What must be seen at an exact moment; test/addon/encoded-image.test.ts has the rest.
 
-const PICTURE = join(import.meta.dirname, '..', '..', 'models', 'demo.png');
+const PICTURE = join(import.meta.dirname, '..', 'fixtures', 'endless', 'picture.png');
 
 let model: ScriptedModel;
 let vision: VisionGenerator;
