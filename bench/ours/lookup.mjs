@@ -1,6 +1,7 @@
 // Lists and tables rewritten as Markdown: tokens per second, from the first token on, with prompt lookup and without.
-import { TASK_DEFAULTS } from '../../dist/vision-tasks.js';
+
 import { TextGenerator } from '../../dist/index.js';
+import { TASK_DEFAULTS } from '../../dist/vision-tasks.js';
 import { openManager, turn } from './model.mjs';
 
 const { promptLookup } = TASK_DEFAULTS.markdown;
@@ -22,7 +23,7 @@ await turn(async ({ repeat, ...model }) => {
       const answer = await generator.generate(text, { temperature: 0, maxTokens: 200, promptLookup: lookup });
       seconds += (performance.now() - start) / 1e3 - answer.timeToFirstToken;
       tokens += answer.outputTokens - 1; // the first belongs to the prompt
-      answers.push(answer.text);
+      answers.push(answer.response);
     }
     return { answers, speed: tokens / seconds };
   };

@@ -1,0 +1,8 @@
+export interface Question {
+  file: string;
+  prompt?: string | undefined;
+  task?: string | undefined;
+  answer: string;
+  groups: string[];
+}
+export function readSet(folder: string): Question[];
