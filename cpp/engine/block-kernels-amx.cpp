@@ -1,14 +1,14 @@
 // Products of BF16 in the tiles of AMX, sums in floats; all else in AVX-512. What block-kernels-avx2.cpp says about
 // code that not every CPU can run holds here too.
 //
-// A tile has 16 rows of 64 bytes. Of a it holds 16 rows of 32 elements, of b 32 rows of a panel (two rows side by side:
-// pairs of a column), of c 16 x 16 floats. Instructions for tiles are written as assembler: the functions that GCC has
-// for them do not tell it that memory is read (its bug 114098 is one case).
+// Of a a tile holds 16 rows of 32 elements, of b 32 rows of a panel (two rows side by side: pairs of a column), of c 16
+// x 16 floats.
 
 #include "block-kernels.h"
 
 #if defined(__linux__) && defined(__x86_64__) && defined(__AVX512BF16__)
 
+#include "amx-tiles.h"
 #include "row-kernels.h"
 
 #include <immintrin.h>
@@ -86,49 +86,8 @@ INLINE __m512i load_elements(const uint16_t * from, int64_t n) {
 // --- products
 // ---------------------------------------------------------------------------------------------------------------
 
-// Tiles 0 to 3: sums, of two times 16 rows and two panels; 4 and 5: rows; 6 and 7: panels.
-#define TILE_LOAD(tile, from, stride)                                                                                  \
-    __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #tile ::"r"(from), "r"(int64_t(stride)) : "memory")
-#define TILE_STORE(tile, to, stride)                                                                                   \
-    __asm__ volatile("tilestored %%tmm" #tile ", (%0,%1,1)" ::"r"(to), "r"(int64_t(stride)) : "memory")
-#define TILE_ZERO(tile) __asm__ volatile("tilezero %%tmm" #tile ::)
-#define TILE_MULTIPLY(sums, rows, panel) __asm__ volatile("tdpbf16ps %%tmm" #panel ", %%tmm" #rows ", %%tmm" #sums ::)
-
 constexpr int64_t tile_inner  = 32;  // elements of a tile's row
 constexpr int64_t inner_block = 256; // of them the rows of a and two panels stay in the first level of the cache
-
-/** What the tiles of a thread are set up for, put back at the end: ggml's kernels set them up once for a thread. */
-class tile_state {
-  public:
-    INLINE tile_state() { __asm__ volatile("sttilecfg %0" : "=m"(*this)); }
-    INLINE ~tile_state() { __asm__ volatile("ldtilecfg %0" ::"m"(*this)); }
-    tile_state(const tile_state &)             = delete;
-    tile_state & operator=(const tile_state &) = delete;
-
-  private:
-    char bytes_[64];
-};
-
-/** As the CPU reads it. */
-struct tile_config {
-    uint8_t palette      = 1;
-    uint8_t start_row    = 0;
-    uint8_t reserved[14] = {};
-    uint16_t n_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64}; // of a row
-    uint8_t n_rows[16]   = {};
-
-    INLINE tile_config(int64_t rows0, int64_t rows1) {
-        const int64_t rows[8] = {rows0, rows0, rows1, rows1, rows0, rows1, 16, 16};
-        for (int i = 0; i < 8; i++) {
-            n_rows[i] = uint8_t(rows[i]);
-            if (rows[i] == 0) {
-                n_bytes[i] = 0;
-            }
-        }
-    }
-
-    INLINE void load() const { __asm__ volatile("ldtilecfg %0" ::"m"(*this)); }
-};
 
 /** The sums of 16 or 32 rows and one or two panels; of n inner elements, a multiple of 32. Strides: bytes */
 template <bool has_more_rows, bool has_more_panels>

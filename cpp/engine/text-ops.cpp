@@ -5,9 +5,14 @@
 //   ours: rows of floats                        | 9.1   15   23   31   33
 //   ours: BF16 tiles                            | -     -    21   31   38   67   82   185
 //
+// And, in another run, by rows                | 8    12   16   24   32
+//   ours: BF16 tiles, weights unpacked first    | 41   59   75   97   103
+//   ours: BF16 tiles, weights as they lie       | 58   75   86   90   90
+//
 // ggml's kernels round rows to bytes; for more than one row they unpack the weights anew for every 32 of them and leave
 // the tiles after every 32 inputs. Of ours, the first round nothing, the second unpack the weights once, to BF16:
-// 1 - cosine of the logits against rows of floats is 4e-4 where ggml's have 6e-3, the mean of 96 tokens.
+// 1 - cosine of the logits against rows of floats is 4e-4 where ggml's have 6e-3, the mean of 96 tokens. The last leave
+// the tiles like ggml's, which pays for rows of one tile, and do not round the weights.
 //
 // Attention, ms of a layer with 24 heads on 8, of 128 numbers, by rows and cells in F16
 //
@@ -24,7 +29,8 @@ namespace bllossom {
 text_ops::text_ops(ggml_context * ctx0, const model & m, int64_t n_rows)
     : ctx0_(ctx0), model_(m), kernels_(m.text.kernels) {
     if (kernels_ != nullptr && n_rows > few_rows::most) {
-        work_ = kernel_thread::new_works(ctx0, linear_node::n_work(*kernels_), m.n_threads);
+        const int64_t n_work = std::max(linear_node::n_work(*kernels_), rounded_rows_node::n_work());
+        work_                = kernel_thread::new_works(ctx0, n_work, m.n_threads);
         ggml_set_name(work_, "work of the kernels");
     }
 }
@@ -33,6 +39,10 @@ ggml_tensor * text_ops::linear(ggml_tensor * w, ggml_tensor * cur) {
     if (kernels_ != nullptr && few_rows_node::takes(w, cur->ne[1])) {
         few_rows_.emplace_back();
         return few_rows_.back().build(ctx0_, w, cur);
+    }
+    if (work_ != nullptr && rounded_rows_node::takes(*kernels_, w, cur->ne[1])) {
+        rounded_rows_.emplace_back(*kernels_);
+        return rounded_rows_.back().build(ctx0_, w, operands_.of(ctx0_, *kernels_, cur), work_);
     }
     if (work_ == nullptr || !linear_node::takes_tiled(*kernels_, w)) {
         return build_linear(ctx0_, w, cur);

@@ -6,6 +6,7 @@
 #include "kernel-operands.h"
 #include "linear-node.h"
 #include "model.h"
+#include "rounded-rows-node.h"
 
 #include <cstdint>
 #include <deque>
@@ -36,6 +37,7 @@ class text_ops {
     ggml_tensor * work_ = nullptr;  // of those kernels
     kernel_operands operands_;
     std::deque<few_rows_node> few_rows_;
+    std::deque<rounded_rows_node> rounded_rows_;
     std::deque<linear_node> linear_;
     std::deque<cell_attention> attention_;
 };

@@ -9,6 +9,7 @@
 
 #if defined(__linux__) && defined(__x86_64__) && defined(__AVX512BF16__)
 
+#include "amx-tiles.h"
 #include "row-kernels.h"
 
 #include <immintrin.h>
@@ -63,7 +64,11 @@ constexpr int64_t n_four = 64; // elements of four inputs in a panel
 
 /** Four bits of every byte, from bit `first` on. */
 template <int first> struct nibbles {
+    static constexpr int mask = 0x000f000f; // of a number in each half
     __m512i x;
+
+    /** In the lower bits of its byte. */
+    INLINE __m512i bytes() const { return _mm512_srli_epi32(x, first); }
 
     /** The number in the lowest four bits of each lane is looked up: cheaper than to cut it out and convert it. */
     template <int bit> INLINE __m512 get() const {
@@ -73,7 +78,10 @@ template <int first> struct nibbles {
 };
 
 struct unsigned_bytes {
+    static constexpr int mask = 0x00ff00ff;
     __m512i x;
+
+    INLINE __m512i bytes() const { return x; }
     template <int bit> INLINE __m512 get() const {
         return _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srli_epi32(x, bit), _mm512_set1_epi32(255)));
     }
@@ -275,7 +283,129 @@ INLINE void multiply(const char * blocks, int64_t n, const few_rows & rows, floa
     }
 }
 
+/** Whole numbers n below 128 become 128 + n in BF16, whose lowest bits they are. */
+constexpr float bias    = 128;
+constexpr int bias_bits = 0x43004300;
+
+/** Four inputs: two rows of pairs. */
+template <class numbers> INLINE void store_biased(const numbers & of, uint16_t * to) {
+    const __m512i first  = _mm512_set4_epi32(int(0x800d800c), int(0x80098008), int(0x80058004), int(0x80018000));
+    const __m512i second = _mm512_add_epi8(first, _mm512_set1_epi16(2)); // a byte above 127 is a zero
+    const __m512i mask = _mm512_set1_epi32(numbers::mask), above = _mm512_set1_epi32(bias_bits), bytes = of.bytes();
+    _mm512_store_si512(to, _mm512_ternarylogic_epi32(_mm512_shuffle_epi8(bytes, first), mask, above, 0xea));
+    _mm512_store_si512(to + 32, _mm512_ternarylogic_epi32(_mm512_shuffle_epi8(bytes, second), mask, above, 0xea));
+}
+
+/** Groups of a panel that are multiplied before their sums leave the tiles' memory: they stay in the first level. */
+template <class block> struct group_products {
+    static constexpr int n_groups = 8, n_inner = n_group_inputs<block>;
+
+    alignas(64) uint16_t weights[n_groups][16 * n_inner];
+    alignas(64) float sums[n_groups][rounded_rows::most][16];
+    __m512 factors[n_groups], offsets[n_groups];
+
+    INLINE void unpack(const block & b, int first) {
+        for (int i = 0; i < n_groups; i++) {
+            const int g             = first + i;
+            const group_scale scale = b.scale(g);
+            factors[i]              = scale.factor;
+            offsets[i]              = _mm512_fnmadd_ps(scale.factor, _mm512_set1_ps(bias), scale.offset);
+            store_biased(b.template four<0>(g), weights[i]);
+            store_biased(b.template four<1>(g), weights[i] + n_four);
+            store_biased(b.template four<2>(g), weights[i] + 2 * n_four);
+            store_biased(b.template four<3>(g), weights[i] + 3 * n_four);
+            if constexpr (block::n_fours == 8) {
+                store_biased(b.template four<4>(g), weights[i] + 4 * n_four);
+                store_biased(b.template four<5>(g), weights[i] + 5 * n_four);
+                store_biased(b.template four<6>(g), weights[i] + 6 * n_four);
+                store_biased(b.template four<7>(g), weights[i] + 7 * n_four);
+            }
+        }
+    }
+
+    /** x: the inputs of the first group; stride: bytes from row to row */
+    INLINE void multiply(const char * x, int64_t stride) {
+        for (int i = 0; i < n_groups; i += 2) {
+            TILE_LOAD(6, weights[i], 64);
+            TILE_LOAD(4, x + 2 * n_inner * i, stride);
+            TILE_ZERO(0);
+            TILE_MULTIPLY(0, 4, 6);
+            TILE_LOAD(7, weights[i + 1], 64);
+            TILE_LOAD(5, x + 2 * n_inner * (i + 1), stride);
+            TILE_ZERO(1);
+            TILE_MULTIPLY(1, 5, 7);
+            TILE_STORE(0, sums[i], 64);
+            TILE_STORE(1, sums[i + 1], 64);
+        }
+    }
+
+    /** input_sums: of the first group, for each row */
+    INLINE void add_to(__m512 * outputs, int n_rows, const float * input_sums, int64_t sums_stride) const {
+        for (int r = 0; r < n_rows; r++, input_sums += sums_stride) {
+            __m512 scaled = outputs[r], shifted = _mm512_setzero_ps();
+            for (int i = 0; i < n_groups; i++) {
+                scaled  = _mm512_fmadd_ps(factors[i], _mm512_load_ps(sums[i][r]), scaled);
+                shifted = _mm512_fmadd_ps(offsets[i], _mm512_set1_ps(input_sums[i]), shifted);
+            }
+            outputs[r] = _mm512_add_ps(scaled, shifted);
+        }
+    }
+};
+
+template <class block>
+INLINE void multiply_rounded(const char * blocks, int64_t n, const rounded_rows & rows, float * out,
+                             int64_t out_stride) {
+    __m512 outputs[rounded_rows::most];
+    for (int r = 0; r < rows.n_rows; r++) {
+        outputs[r] = _mm512_setzero_ps();
+    }
+    using products = group_products<block>;
+    products at;
+    const tile_state before;
+    tile_config(rows.n_rows, rows.n_rows, products::n_inner).load();
+    const auto * b   = reinterpret_cast<const block *>(blocks);
+    const auto * x   = static_cast<const char *>(rows.x);
+    const float * xs = rows.sums;
+    for (int64_t i = 0; i < n; i += n_block_inputs<block>, b++) {
+        for (int g = 0; g < block::n_groups; g += products::n_groups) {
+            at.unpack(*b, g);
+            at.multiply(x, 2 * rows.stride);
+            at.add_to(outputs, rows.n_rows, xs, rows.sums_stride);
+            x += 2 * products::n_inner * products::n_groups;
+            xs += products::n_groups;
+        }
+    }
+    for (int r = 0; r < rows.n_rows; r++) {
+        _mm512_storeu_ps(out + r * out_stride, outputs[r]);
+    }
+}
+
+/** 16 elements as floats. */
+INLINE __m512 load_elements(const uint16_t * from) {
+    const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(from));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
+}
+
+template <class block> INLINE void sum_groups(const void * x, int64_t n, float * sums) {
+    const auto * from = static_cast<const uint16_t *>(x);
+    for (int64_t i = 0; i < n; i += n_group_inputs<block>) {
+        __m512 sum = load_elements(from + i);
+        if (n_group_inputs<block> == 32) {
+            sum = _mm512_add_ps(sum, load_elements(from + i + 16));
+        }
+        sums[i / n_group_inputs<block>] = _mm512_reduce_add_ps(sum);
+    }
+}
+
 } // namespace
+
+KERNEL static void sum_groups_of_32(const void * x, int64_t n, float * sums) {
+    sum_groups<q4_k_block>(x, n, sums);
+}
+
+KERNEL static void sum_groups_of_16(const void * x, int64_t n, float * sums) {
+    sum_groups<q6_k_block>(x, n, sums);
+}
 
 KERNEL static void unpack_q4_k(const char * blocks, int64_t n, void * panel) {
     unpack<q4_k_block>(blocks, n, panel);
@@ -284,6 +414,11 @@ KERNEL static void unpack_q4_k(const char * blocks, int64_t n, void * panel) {
 KERNEL static void multiply_q4_k(const char * blocks, int64_t n, const few_rows & rows, float * out,
                                  int64_t out_stride) {
     multiply<q4_k_block>(blocks, n, rows, out, out_stride);
+}
+
+KERNEL static void multiply_rounded_q4_k(const char * blocks, int64_t n, const rounded_rows & rows, float * out,
+                                         int64_t out_stride) {
+    multiply_rounded<q4_k_block>(blocks, n, rows, out, out_stride);
 }
 
 KERNEL static void unpack_q5_k(const char * blocks, int64_t n, void * panel) {
@@ -295,6 +430,11 @@ KERNEL static void multiply_q5_k(const char * blocks, int64_t n, const few_rows 
     multiply<q5_k_block>(blocks, n, rows, out, out_stride);
 }
 
+KERNEL static void multiply_rounded_q5_k(const char * blocks, int64_t n, const rounded_rows & rows, float * out,
+                                         int64_t out_stride) {
+    multiply_rounded<q5_k_block>(blocks, n, rows, out, out_stride);
+}
+
 KERNEL static void unpack_q6_k(const char * blocks, int64_t n, void * panel) {
     unpack<q6_k_block>(blocks, n, panel);
 }
@@ -302,6 +442,11 @@ KERNEL static void unpack_q6_k(const char * blocks, int64_t n, void * panel) {
 KERNEL static void multiply_q6_k(const char * blocks, int64_t n, const few_rows & rows, float * out,
                                  int64_t out_stride) {
     multiply<q6_k_block>(blocks, n, rows, out, out_stride);
+}
+
+KERNEL static void multiply_rounded_q6_k(const char * blocks, int64_t n, const rounded_rows & rows, float * out,
+                                         int64_t out_stride) {
+    multiply_rounded<q6_k_block>(blocks, n, rows, out, out_stride);
 }
 
 KERNEL static void unpack_q8_0(const char * blocks, int64_t n, void * panel) {
@@ -315,15 +460,22 @@ KERNEL static void multiply_q8_0(const char * blocks, int64_t n, const few_rows 
 
 template <class block>
 static constexpr tiled_format format_of(decltype(tiled_format::unpack) unpack,
-                                        decltype(tiled_format::multiply) multiply) {
-    return {n_block_inputs<block>, n_group_inputs<block>, sizeof(block), unpack, multiply};
+                                        decltype(tiled_format::multiply) multiply,
+                                        decltype(tiled_format::multiply_rounded) multiply_rounded) {
+    return {n_block_inputs<block>,
+            n_group_inputs<block>,
+            sizeof(block),
+            unpack,
+            multiply,
+            multiply_rounded,
+            n_group_inputs<block> == 32 ? sum_groups_of_32 : sum_groups_of_16};
 }
 
 const tiled_format * amx_tiled_format(ggml_type type) {
-    static constexpr tiled_format q4_k = format_of<q4_k_block>(unpack_q4_k, multiply_q4_k),
-                                  q5_k = format_of<q5_k_block>(unpack_q5_k, multiply_q5_k),
-                                  q6_k = format_of<q6_k_block>(unpack_q6_k, multiply_q6_k),
-                                  q8_0 = format_of<q8_0_block>(unpack_q8_0, multiply_q8_0);
+    static constexpr tiled_format q4_k = format_of<q4_k_block>(unpack_q4_k, multiply_q4_k, multiply_rounded_q4_k),
+                                  q5_k = format_of<q5_k_block>(unpack_q5_k, multiply_q5_k, multiply_rounded_q5_k),
+                                  q6_k = format_of<q6_k_block>(unpack_q6_k, multiply_q6_k, multiply_rounded_q6_k),
+                                  q8_0 = format_of<q8_0_block>(unpack_q8_0, multiply_q8_0, nullptr);
     switch (type) {
     case GGML_TYPE_Q4_K:
         return &q4_k;

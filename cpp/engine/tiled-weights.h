@@ -20,6 +20,17 @@ struct few_rows {
     int n_rows; // 1 … most
 };
 
+/** Rows of BF16 that weights are multiplied with. */
+struct rounded_rows {
+    static constexpr int most = 16; // of a tile
+
+    const void * x;
+    int64_t stride;     // elements from row to row
+    const float * sums; // of the inputs of each group
+    int64_t sums_stride;
+    int n_rows; // 1 … most
+};
+
 /** Panels of 16 outputs, each block after block of its inputs. */
 struct tiled_format {
     int64_t n_inputs;       // of a block
@@ -31,6 +42,14 @@ struct tiled_format {
 
     /** The 16 outputs of a panel, for each row; of all n inputs. No row is rounded. out: [n_rows][16] */
     void (*multiply)(const char * blocks, int64_t n, const few_rows & rows, float * out, int64_t out_stride);
+
+    /** The same for rows of BF16. The weights' whole numbers are exact in it. Null where they are too large for that.
+     */
+    void (*multiply_rounded)(const char * blocks, int64_t n, const rounded_rows & rows, float * out,
+                             int64_t out_stride);
+
+    /** The sums of the groups of n BF16 inputs. */
+    void (*sum_groups)(const void * x, int64_t n, float * sums);
 };
 
 /** Of this weight; null for one that lies elsewhere or has another type. */

@@ -7,6 +7,7 @@
 #include "few-rows-node.h"
 #include "kernel-operands.h"
 #include "linear-node.h"
+#include "rounded-rows-node.h"
 #include "support/computation.h"
 
 #include <algorithm>
@@ -323,6 +324,39 @@ void few_rows_take_tiled_weights() {
     }
 }
 
+/** Rows that are rounded already: the weights are exact. */
+void rounded_rows_take_tiled_weights() {
+    const backend_set backends("cpu", 2);
+    ggml_backend_buffer_type_t tiles = tiled_buffer_type(backends);
+    const block_kernels * kernels    = find_rounding_kernels();
+    if (tiles == nullptr || kernels == nullptr) {
+        return;
+    }
+    const int64_t n_in = 3 * 256, n_out = 320;
+    for (const ggml_type type : tiled_types) {
+        const tiled_weight weight(tiles, type, n_in, n_out);
+        CHECK(rounded_rows_node::takes(*kernels, weight.tensor, 1) == (type != GGML_TYPE_Q8_0));
+        double most = 0;
+        for (int64_t n_rows = 1; type != GGML_TYPE_Q8_0 && n_rows <= rounded_rows::most; n_rows++) {
+            computation c(backends);
+            ggml_context * ctx  = c.ctx();
+            ggml_tensor * plain = c.input(type, weight.bytes, n_in, n_out);
+            ggml_tensor * rows  = c.input(GGML_TYPE_F32, n_in, n_rows);
+            ggml_tensor * work  = kernel_thread::new_works(ctx, rounded_rows_node::n_work(), 2);
+            rounded_rows_node node(*kernels);
+            CHECK(!rounded_rows_node::takes(*kernels, plain, n_rows));
+            ggml_tensor * operand = kernel_operands().of(ctx, *kernels, rows);
+            const auto results    = c.run(
+                   {node.build(ctx, weight.tensor, operand, work),
+                    ggml_mul_mat(ctx, ggml_cast(ctx, plain, GGML_TYPE_F32), ggml_cast(ctx, operand, GGML_TYPE_F32))});
+            most = std::max(most, largest_difference(results[0], results[1]));
+        }
+        CHECK(!rounded_rows_node::takes(*kernels, weight.tensor, rounded_rows::most + 1));
+        printf("rounded rows, %s: largest difference %.2g\n", ggml_type_name(type), most);
+        CHECK(most < 1e-5);
+    }
+}
+
 /** What is complete after one block comes as elements, the operand of the next product. */
 void products_give_elements(const block_kernels & kernels) {
     const backend_set backends("cpu", 2);
@@ -455,6 +489,7 @@ void jobs_are_handed_out_once() {
 int main() {
     jobs_are_handed_out_once();
     few_rows_take_tiled_weights();
+    rounded_rows_take_tiled_weights();
     const backend_set backends("cpu", 1);
     int n_checked = 0;
     for (const block_kernels * kernels : {find_block_kernels(backends.cpu()), find_rounding_kernels()}) {
