@@ -1,0 +1,33 @@
+"""Dialogues as tokens: the chat template, and which of the tokens are learned."""
+
+from tokenizers import Tokenizer
+
+from scenes.scene import Turn
+from tokenizer import BOS, EOT, IMAGE
+
+IGNORED = -100
+
+
+class Spelling:
+    """The tokens of dialogues under a tokenizer."""
+
+    def __init__(self, tokenizer: Tokenizer):
+        self.tokenizer = tokenizer
+        self.bos, self.eot, self.image = (tokenizer.token_to_id(text) for text in (BOS, EOT, IMAGE))
+
+    def ids(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+    def header(self, role: str) -> list[int]:
+        return self.ids(f"<|start_header_id|>{role}<|end_header_id|>\n\n")
+
+    def dialogue(self, turns: list[Turn], with_image: bool) -> tuple[list[int], list[int]]:
+        """Tokens and, shifted by none, labels: the answers and their ends; the rest is IGNORED."""
+        tokens, labels = [self.bos], [IGNORED]
+        for i, turn in enumerate(turns):
+            asked = self.header("user") + [self.image] * (with_image and i == 0) + self.ids(turn.question) + [self.eot]
+            asked += self.header("assistant")
+            answer = self.ids(turn.answer) + [self.eot]
+            tokens += asked + answer
+            labels += [IGNORED] * len(asked) + answer
+        return tokens, labels
