@@ -1,6 +1,6 @@
 #pragma once
-// Weights as ggml's AMX kernels have rearranged them (ggml-cpu/amx/mmq.cpp): a few rows are multiplied with them as
-// they lie there, for many they become operands of the products in BF16 tiles.
+// Weights as ggml's AMX kernels have rearranged them (ggml-cpu/amx/mmq.cpp): up to 16 rows are multiplied with them as
+// they lie there, for more they become operands of the products in BF16 tiles.
 
 #include <cstddef>
 #include <cstdint>

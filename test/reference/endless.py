@@ -22,8 +22,8 @@ ENDLESS = Configuration(
 
 
 def make(folder: Path) -> None:
-    """Writes checkpoint/, which `bllossom convert --type Q8_0` makes the fixture of, and picture.png."""
-    checkpoint.write(folder / "checkpoint", ENDLESS, SEED, adjust=speak_in_words)
+    """Writes demo/, a checkpoint of that name which `bllossom convert --type Q8_0` makes the fixture of, and picture.png."""
+    checkpoint.write(folder / ENDLESS.name, ENDLESS, SEED, adjust=speak_in_words)
     house.draw().save(folder / "picture.png", optimize=True)
 
 
