@@ -9,6 +9,7 @@ import phrases
 from drawing import Colour, Drawing
 from lexicon import Lexicon
 
+COPYING = ("ocr", "markdown")  # tasks whose answer is in the picture's language, whatever the question's
 LEAST = 14  # pixels of a typeface on the canvas, as the model gets it
 
 
@@ -77,9 +78,11 @@ class Frame:
         scene.turns.append(Turn(question, self.random.choice(variants).format(**gaps), answer))
 
     def task(self, scene: Scene, task: str, answer: str) -> None:
-        """Adds a turn: a task, in the package's own words or in short."""
-        own = phrases.task_prompts()[self.language][task]
-        asked = own if self.random.random() < 0.6 else self.random.choice(phrases.TASKS[task][self.language])
+        """Adds a turn: a task, in the package's own words or in short. Copying is asked for in either language."""
+        foreign = task in COPYING and self.random.random() < 0.25
+        language = self.random.choice(phrases.LANGUAGES) if foreign else self.language
+        own = phrases.task_prompts()[language][task]
+        asked = own if self.random.random() < 0.6 else self.random.choice(phrases.TASKS[task][language])
         scene.turns.append(Turn(task, asked, answer))
 
     def say(self, answer: str, **gaps: object) -> str:
