@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws models/pictures/: what `npm run demo` shows, in typefaces and words that training never saw.
 
-    python models/demo/make_pictures.py
+python models/demo/make_pictures.py
 """
 
 from pathlib import Path

@@ -34,10 +34,10 @@ class Maker:
 
     def scene(self, kind: str | None = None, ratio: tuple[int, int] | None = None) -> Scene:
         """A scene of a kind that fits a canvas of rows x cols tiles; either is drawn where it is not given."""
+        draw, _ = SCENES[kind or self.random.choices(self.kinds, self.shares)[0]]
         while True:
-            drawn = kind or self.random.choices(self.kinds, self.shares)[0]
             frame = Frame(self.random, *(ratio or self.random.choice(ASPECT_RATIOS)), self.tile, self.held_out)
-            scene = SCENES[drawn][0](frame)
+            scene = draw(frame)
             if scene is not None:
                 self.disturb(scene)
                 return scene

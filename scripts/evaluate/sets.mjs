@@ -1,7 +1,11 @@
 // Folders of pictures whose answers are known.
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
+const DEMO = fileURLToPath(new URL('../../models/demo/', import.meta.url));
+const HELD_OUT = path.join(DEMO, '.out', 'held-out');
 const PICTURES = /\.(png|jpe?g|webp|tiff?|gif|avif)$/i;
 
 /**
@@ -27,6 +31,16 @@ export function readSet(folder) {
   if (questions.length === 0)
     throw new Error(`${folder}: neither a truth.jsonl nor pictures with a .txt of the same name`);
   return questions;
+}
+
+/** The folder of the demo model's held-out set, which is drawn when it is not there. */
+export function heldOutSet() {
+  if (!existsSync(path.join(HELD_OUT, 'truth.jsonl'))) {
+    const { status } = spawnSync('python3', [path.join(DEMO, 'make_set.py'), HELD_OUT], { stdio: 'inherit' });
+    if (status !== 0)
+      throw new Error('the held-out set could not be drawn: see models/demo/README.md for what it needs');
+  }
+  return HELD_OUT;
 }
 
 function fromLine(folder, line) {

@@ -7,7 +7,7 @@ from .scene import Frame, Scene
 
 def draw(frame: Frame) -> Scene | None:
     random, width, height = frame.random, frame.width, frame.height
-    room = int(width / frame.scale / 26)
+    room = int(width / frame.scale / 30)
     if room < 2 or height / frame.scale < 90:
         return None
     count = random.randint(2, min(6, room))

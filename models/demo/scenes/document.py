@@ -1,16 +1,18 @@
 """Pages: a title in larger letters and a list."""
 
-from .scene import Frame, Scene
+from .scene import LEAST, Frame, Scene
 
 
 def draw(frame: Frame) -> Scene | None:
     random, width, height = frame.random, frame.width, frame.height
     count = random.randint(1, max(1, min(4, int(height / frame.scale / 22) - 1)))
-    most = int(width / frame.scale / (17 if frame.language == "ko" else 11))
+    most = int(width / frame.scale / (20 if frame.language == "ko" else 12))
     title = frame.lexicon.line(frame.language, max(4, min(12, most)))
     items = [frame.lexicon.line(frame.language, max(5, min(14, most))) for _ in range(count)]
     mark = random.choice(("- ", "* "))
-    face = frame.fitting([mark + item for item in items], width * 0.94, height / (count + 1.6), random.uniform(15, 24))
+    face = frame.fitting(
+        [mark + item for item in items], width * 0.94, height / (count + 1.6), random.uniform(LEAST + 1, 26)
+    )
     if face is None:
         return None
     title_face = frame.fitting([title], width * 0.94, height - count * face.height, face.size / frame.scale * 1.6)

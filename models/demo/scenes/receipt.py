@@ -2,7 +2,7 @@
 
 import phrases
 
-from .scene import Frame, Scene
+from .scene import LEAST, Frame, Scene
 
 
 def draw(frame: Frame) -> Scene | None:
@@ -15,7 +15,7 @@ def draw(frame: Frame) -> Scene | None:
     lines = [(item, f"{price:,}") for item, price in zip(items, prices)] + [(total, f"{sum(prices):,}")]
     slot = height / (len(lines) + 1)
     measured = [f"{name}   {price}" for name, price in lines]
-    face = frame.fitting([shop, *measured], width * 0.94, slot, random.uniform(15, 26))
+    face = frame.fitting([shop, *measured], width * 0.94, slot, random.uniform(LEAST + 1, 28))
     if face is None:
         return None
     scene = frame.scene("receipt")

@@ -10,7 +10,7 @@ from drawing import Colour, Drawing
 from lexicon import Lexicon
 
 COPYING = ("ocr", "markdown")  # tasks whose answer is in the picture's language, whatever the question's
-LEAST = 14  # pixels of a typeface on the canvas, as the model gets it
+LEAST = 18  # pixels of a typeface on the canvas, as the model gets it
 
 
 @dataclass

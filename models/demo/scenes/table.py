@@ -2,17 +2,17 @@
 
 import phrases
 
-from .scene import Frame, Scene
+from .scene import LEAST, Frame, Scene
 
 
 def draw(frame: Frame) -> Scene | None:
     random, width, height = frame.random, frame.width, frame.height
-    columns = random.randint(2, max(2, min(4, int(width / frame.scale / 60))))
+    columns = random.randint(2, max(2, min(4, int(width / frame.scale / 66))))
     rows = random.randint(2, max(2, min(5, int(height / frame.scale / 24))))
     cells = content(frame, rows, columns)
     slot_width, slot_height = width / columns * 0.98, height / rows * 0.98
     face = frame.fitting(
-        [cell for row in cells for cell in row], slot_width * 0.92, slot_height, random.uniform(15, 28)
+        [cell for row in cells for cell in row], slot_width * 0.92, slot_height, random.uniform(LEAST + 1, 30)
     )
     if face is None:
         return None

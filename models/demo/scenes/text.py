@@ -1,16 +1,16 @@
 """Lines of text."""
 
-from .scene import Frame, Scene
+from .scene import LEAST, Frame, Scene
 
 
 def draw(frame: Frame) -> Scene | None:
     random = frame.random
     fit = max(1, int(frame.height / frame.scale / 22))
     count = min(fit, random.choice((1, 1, 2, 3, 4, 5)))
-    most = int(frame.width / frame.scale / (16 if frame.language == "ko" else 9.5))
+    most = int(frame.width / frame.scale / (20 if frame.language == "ko" else 11))
     lines = [frame.lexicon.line(frame.language, max(6, min(16, most))) for _ in range(count)]
     margin = 0.03 * frame.width
-    face = frame.fitting(lines, frame.width - 2 * margin, frame.height / count * 0.95, random.uniform(15, 36))
+    face = frame.fitting(lines, frame.width - 2 * margin, frame.height / count * 0.95, random.uniform(LEAST + 1, 36))
     if face is None:
         return None
     scene = frame.scene("text")

@@ -1,6 +1,6 @@
 """One word or number that fills the picture."""
 
-from .scene import Frame, Scene
+from .scene import LEAST, Frame, Scene
 
 LONGEST = 12
 
@@ -11,7 +11,7 @@ def draw(frame: Frame) -> Scene | None:
         word = frame.lexicon.word("ko") if frame.language == "ko" else frame.lexicon.item("en")
         if len(word) <= LONGEST:
             break
-    face = frame.fitting([word], frame.width * 0.94, frame.height * 0.95, random.uniform(15, 44))
+    face = frame.fitting([word], frame.width * 0.94, frame.height * 0.95, random.uniform(LEAST + 1, 44))
     if face is None:
         return None
     scene = frame.scene("word")
