@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Trains the demo model from nothing, on pictures drawn as it goes.
 
-    python models/demo/train.py <folder> [--steps n]
+    python models/demo/train.py <folder> [--steps n] [--from models/demo.gguf]
 
-<folder> gets log.jsonl, state.pt (from which an interrupted run goes on) and, at the end, checkpoint/: a Hugging Face folder.
+--from goes on from a finished model: the tower need not learn alone again. <folder> gets log.jsonl, state.pt (from which an interrupted run goes on) and, at the end, checkpoint/: a Hugging Face folder.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 import model as demo
+import shipped
 import vocabulary  # noqa: F401  finds test/reference
 import tokenizer
 from samples import Maker, batch
@@ -124,12 +125,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--steps", type=int, default=12000)
+    parser.add_argument("--from", dest="finished", type=Path, help="a converted model to go on from")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     training = Training()
     steppers = optimizers(training)
     step = restore(args.folder / "state.pt", training, steppers)
+    if step == 0 and args.finished:
+        step = go_on(args.finished, training)
     loader = iter(DataLoader(Batches(step), batch_size=None, num_workers=args.workers, prefetch_factor=24))
     log = (args.folder / "log.jsonl").open("a", encoding="utf-8")
     begun, sums = time.monotonic(), {}
@@ -195,6 +199,13 @@ def restore(file: Path, training: Training, steppers: list[torch.optim.Optimizer
             group["initial_lr"] = now["initial_lr"]  # the rate is what the script says, not what it once said
         stepper.load_state_dict(kept)
     return state["step"]
+
+
+def go_on(file: Path, training: Training) -> int:
+    """Takes the weights of a finished model; the step after those in which the tower learns alone."""
+    kept = shipped.weights(file, demo.DEMO.head_dim)
+    training.model.load_state_dict({name: kept[name].view_as(now) for name, now in training.model.state_dict().items()})
+    return SEEING_STEPS
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ export const EN = {
   // options of several commands
   model: 'GGUF file, ollama:<name>, or alias or hub id of a model (default: the model of the configuration)',
   demoModel:
-    'no model is named, so the demo model answers: it is tiny and knows next to nothing. A real one: bllossom pull aica-5b',
+    'no model is named, so the demo model answers: it is tiny and reads simple pictures only. A real one: bllossom pull aica-5b',
   projector: 'projector file, where --model is the text model of a model in two files',
   config: 'YAML configuration (default: config.yaml if there is one)',
   device: 'auto, cpu, cuda or the name of a device',

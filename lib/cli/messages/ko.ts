@@ -22,7 +22,7 @@ export const KO: Record<MessageKey, string> = {
   // options of several commands
   model: 'GGUF 파일, ollama:<이름>, 또는 허브 모델의 별칭이나 이름 (기본값: 설정에 적힌 모델)',
   demoModel:
-    '지정된 모델이 없어 데모 모델이 답합니다. 아주 작아서 아는 것이 거의 없습니다. 실제 모델: bllossom pull aica-5b',
+    '지정된 모델이 없어 데모 모델이 답합니다. 아주 작아서 단순한 그림만 읽습니다. 실제 모델: bllossom pull aica-5b',
   projector: '프로젝터 파일(--model이 두 파일로 나뉜 모델의 텍스트 모델일 때)',
   config: 'YAML 설정 파일 (기본값: config.yaml이 있으면 그것)',
   device: 'auto, cpu, cuda 또는 장치 이름',
