@@ -11,7 +11,7 @@ from scenes.table import markdown
 def turns(random: Random, held_out: bool) -> list[Turn]:
     language = random.choice(phrases.LANGUAGES)
     lexicon = Lexicon(random, held_out)
-    kinds = random.choices((greeting, arithmetic, repeat, rewrite_list, rewrite_table), (3, 4, 3, 4, 3), k=2)
+    kinds = random.choices((greeting, arithmetic, repeat, rewrite_list, rewrite_table), (2, 3, 4, 4, 3), k=2)
     return [kind(random, lexicon, language) for kind in kinds]
 
 

@@ -1,4 +1,4 @@
-"""A picture and, under it, a map that says of every pixel what is drawn there: from it the tower learns to see."""
+"""A picture and, under it, maps that say of every pixel what is drawn there: from them the model learns to see and to point."""
 
 import math
 
@@ -14,13 +14,16 @@ Colour = tuple[int, int, int]
 
 
 class Drawing:
-    """RGB picture of width x height pixels and its map."""
+    """RGB picture of width x height pixels, its map, and the place of each of its characters: its number among `characters`."""
 
     def __init__(self, width: int, height: int, background: Colour):
         self.background = background
         self.picture = Image.new("RGB", (width, height), background)
         self.map = Image.new("I", (width, height), NOTHING)
+        self.places = Image.new("I", (width, height), NOTHING)
+        self.characters = ""  # in the order in which they were drawn; blanks are not counted
         self.on_picture, self.on_map = ImageDraw.Draw(self.picture), ImageDraw.Draw(self.map)
+        self.on_places = ImageDraw.Draw(self.places)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -33,7 +36,10 @@ class Drawing:
         for character in text:
             right = x + face.advance(character)
             if not character.isspace():
-                self.on_map.rectangle((x, y + face.top, right - 1, y + face.bottom), ord(character))
+                self.characters += character
+                box = (x, y + face.top, right - 1, y + face.bottom)
+                self.on_map.rectangle(box, ord(character))
+                self.on_places.rectangle(box, len(self.characters))
             x = right
 
     def polygon(self, points: list[Point], colour: Colour, code: int) -> None:
@@ -52,9 +58,10 @@ class Drawing:
         self.on_picture.line(points, colour, width)
 
     def rotate(self, degrees: float) -> None:
-        """Turns picture and map, which grow so that nothing is cut off."""
+        """Turns picture and maps, which grow so that nothing is cut off."""
         self.picture = self.picture.rotate(degrees, Image.Resampling.BILINEAR, True, fillcolor=self.background)
         self.map = self.map.rotate(degrees, Image.Resampling.NEAREST, True, fillcolor=NOTHING)
+        self.places = self.places.rotate(degrees, Image.Resampling.NEAREST, True, fillcolor=NOTHING)
 
 
 def regular(x: float, y: float, radius: float, corners: int, turn: float = -90.0) -> list[Point]:

@@ -1,6 +1,6 @@
 """Training samples: a scene or a conversation as pixels, tokens and labels, and batches of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 import numpy as np
@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageFilter
 
 import chat
+import pointing
 import tiling
 from configurations import ASPECT_RATIOS, MAX_TILES
 from scenes import SCENES, page, shapes
@@ -21,6 +22,8 @@ class Sample:
     labels: list[int]  # what follows each token; IGNORED where nothing is learned
     pixels: np.ndarray | None = None  # uint8 [tiles, tile, tile, 3]
     codes: np.ndarray | None = None  # int32 [tiles, patches, 2]
+    shown: np.ndarray | None = None  # of the same shape: the places of characters
+    wanted: list[int] = field(default_factory=list)  # the place that each label is read from, or 0
     ratio: tuple[int, int] = (0, 0)
 
 
@@ -53,7 +56,15 @@ class Maker:
 
     def seen(self, scene: Scene, tokens: list[int], labels: list[int]) -> Sample:
         pixels, rows, cols = tiling.tiles(scene.drawing.picture, self.tile)
-        return Sample(tokens, labels, pixels, tiling.codes(scene.drawing.map, self.tile), (rows, cols))
+        return Sample(
+            tokens,
+            labels,
+            pixels,
+            tiling.codes(scene.drawing.map, self.tile),
+            tiling.codes(scene.drawing.places, self.tile),
+            pointing.places(labels, self.spelling, scene.drawing.characters),
+            (rows, cols),
+        )
 
     def disturb(self, scene: Scene) -> None:
         """What cameras and scanners do: a slight turn, blur, noise, less contrast."""
@@ -78,7 +89,7 @@ class Maker:
 
 
 def batch(samples: list[Sample], spelling: Spelling, tile: int) -> dict[str, torch.Tensor]:
-    """Tensors under the names of MllamaForConditionalGeneration.forward, and `codes` [B, tiles, patches, 2] (-1: no tile)."""
+    """Tensors under the names of MllamaForConditionalGeneration.forward, `codes` and `shown` [B, tiles, patches, 2] (-1: no tile), `wanted`."""
     length = max(len(sample.tokens) for sample in samples)
     tokens = torch.full((len(samples), length), spelling.eot)
     labels = torch.full((len(samples), length), IGNORED)
@@ -93,12 +104,15 @@ def batch(samples: list[Sample], spelling: Spelling, tile: int) -> dict[str, tor
     mask = torch.zeros((count, 1, MAX_TILES), dtype=torch.int64)
     ids = torch.zeros((count, 1), dtype=torch.int64)
     codes = np.full((count, MAX_TILES, patches, 2), -1, dtype=np.int64)
+    shown = codes.copy()
+    wanted = torch.zeros_like(tokens)
     for i, sample in enumerate(samples):
         used = len(sample.pixels)
         pixels[i, 0, :used] = tiling.normalised(sample.pixels)
         mask[i, 0, :used] = 1
         ids[i, 0] = tiling.ratio_id(*sample.ratio)
-        codes[i, :used] = sample.codes
+        codes[i, :used], shown[i, :used] = sample.codes, sample.shown
+        wanted[i, : len(sample.wanted)] = torch.tensor(sample.wanted, dtype=torch.int64)
     after_image = (tokens == spelling.image).cumsum(1)
     return {
         **out,
@@ -107,4 +121,6 @@ def batch(samples: list[Sample], spelling: Spelling, tile: int) -> dict[str, tor
         "aspect_ratio_mask": mask,
         "cross_attention_mask": after_image[:, :, None, None] * mask[:, None],
         "codes": torch.from_numpy(codes),
+        "shown": torch.from_numpy(shown),
+        "wanted": wanted,
     }

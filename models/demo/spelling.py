@@ -1,5 +1,7 @@
 """Dialogues as tokens: the chat template, and which of the tokens are learned."""
 
+from functools import lru_cache
+
 from tokenizers import Tokenizer
 
 from scenes.scene import Turn
@@ -14,6 +16,12 @@ class Spelling:
     def __init__(self, tokenizer: Tokenizer):
         self.tokenizer = tokenizer
         self.bos, self.eot, self.image = (tokenizer.token_to_id(text) for text in (BOS, EOT, IMAGE))
+
+    @lru_cache(maxsize=None)
+    def character(self, label: int) -> str | None:
+        """What a token stands for, if that is one character that can be seen."""
+        text = "" if label == IGNORED else self.tokenizer.decode([label])
+        return text if len(text) == 1 and not text.isspace() and text != "\ufffd" else None
 
     def ids(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False).ids

@@ -20,6 +20,7 @@ import shipped
 import vocabulary  # noqa: F401  finds test/reference
 import tokenizer
 from samples import Maker, batch
+from pointing import Pointing
 from seeing import Seeing
 from spelling import IGNORED, Spelling
 from tokenizers import Tokenizer
@@ -29,8 +30,9 @@ PICTURES, CHATS = 32, 48  # samples in a batch
 SEEING_STEPS = 1800  # in which the tower learns alone
 EASY_STEPS = 1000  # of them, until the pages are as varied as they get
 WARMUP, DECAY = 50, 0.3  # steps; share of the steps in which the rate falls to nothing
-SEEING_WEIGHT = 1.0
-WINDOW = 8  # batches that are sorted by length together; one of conversations follows them
+SEEING_WEIGHT, POINTING_WEIGHT = 1.0, 0.3
+WINDOW = 8  # batches that are sorted by length together
+CHAT_EVERY = 4  # batches of pictures to one of conversations
 
 
 def spelling() -> Spelling:
@@ -55,26 +57,38 @@ class Batches(IterableDataset):
             samples = sorted((maker.sample() for _ in range(WINDOW * PICTURES)), key=lambda sample: len(sample.tokens))
             groups = [samples[i : i + PICTURES] for i in range(0, len(samples), PICTURES)]
             maker.random.shuffle(groups)
-            for group in groups:
+            for i, group in enumerate(groups):
                 yield batch(group, words, demo.DEMO.tile)
-            yield batch([maker.chat() for _ in range(CHATS)], words, demo.DEMO.tile)
+                if i % CHAT_EVERY == 0:
+                    yield batch([maker.chat() for _ in range(CHATS)], words, demo.DEMO.tile)
 
 
 class Training(torch.nn.Module):
-    """The model and the layer that teaches its tower."""
+    """The model and the layers that teach it to see and to point."""
 
     def __init__(self):
         super().__init__()
         self.model = demo.fresh(demo.DEMO, SEED)
         self.seeing = Seeing(demo.DEMO.hidden)
+        self.pointing = Pointing(demo.DEMO.hidden, len(demo.DEMO.cross_layers))
+        self.after: list[torch.Tensor] = []  # what the cross layers of the last pass gave
+        for il in demo.DEMO.cross_layers:
+            layer = self.model.model.language_model.layers[il]
+            layer.register_forward_hook(lambda module, args, out: self.after.append(out))
         self.look = torch.compile(self.look_plainly)
-        self.answer = torch.compile(self.model.model.forward, dynamic=True)
+        self.answer = torch.compile(self.answer_plainly, dynamic=True)
 
     def look_plainly(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """What the cross layers attend to: [B, tiles, 1 + patches, hidden]."""
         vision = {name: inputs[name] for name in ("pixel_values", "aspect_ratio_ids", "aspect_ratio_mask")}
         features = self.model.model.vision_model(**vision).last_hidden_state
         return self.model.model.multi_modal_projector(features)[:, 0]
+
+    def answer_plainly(self, **inputs: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """The last hidden states, and those after each cross layer: [B, T, hidden]."""
+        self.after.clear()
+        last = self.model.model(**inputs, use_cache=False).last_hidden_state
+        return last, list(self.after)
 
     def forward(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Losses and, of the answers' tokens, whether each is right."""
@@ -85,12 +99,12 @@ class Training(torch.nn.Module):
             if ids.shape[1] == 0:
                 return out
             mask = inputs["cross_attention_mask"]
-            read = self.answer(
-                input_ids=ids, cross_attention_states=states.flatten(0, 1), cross_attention_mask=mask, use_cache=False
+            hidden, after = self.answer(
+                input_ids=ids, cross_attention_states=states.flatten(0, 1), cross_attention_mask=mask
             )
+            out["pointing"] = self.point(after, states, inputs["shown"], inputs["wanted"])
         else:
-            read = self.model.model(input_ids=ids, use_cache=False)
-        hidden = read.last_hidden_state
+            hidden = self.model.model(input_ids=ids, use_cache=False).last_hidden_state
         labels = inputs["labels"][:, 1:]
         learned = labels != IGNORED
         logits = self.model.lm_head(hidden[:, :-1][learned]).float()
@@ -98,6 +112,16 @@ class Training(torch.nn.Module):
         out["right"] = learned.clone()
         out["right"][learned] = logits.argmax(-1) == labels[learned]
         return out
+
+    def point(
+        self, after: list[torch.Tensor], states: torch.Tensor, shown: torch.Tensor, wanted: torch.Tensor
+    ) -> torch.Tensor:
+        """The first cross layer is to find the character that was just read, the others the one that comes next."""
+        first, *others = after
+        loss = self.pointing(0, first, states, shown, wanted)
+        for i, hidden in enumerate(others, 1):
+            loss = loss + self.pointing(i, hidden[:, :-1], states, shown, wanted[:, 1:])
+        return loss
 
 
 def optimizers(training: Training) -> list[torch.optim.Optimizer]:
@@ -145,6 +169,7 @@ def main() -> None:
         with torch.autocast("cpu", torch.bfloat16):
             out = training(inputs)
         loss = out.get("answers", 0.0) + SEEING_WEIGHT * out.get("seeing", 0.0)
+        loss = loss + POINTING_WEIGHT * out.get("pointing", 0.0)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(training.parameters(), 1.0)
         for stepper in steppers:
@@ -167,6 +192,7 @@ def note(sums: dict[str, list[float]], inputs: dict, out: dict) -> None:
     values = {"seeing loss": out["seeing"], "seen": out["seen"]} if "seeing" in out else {}
     if "answers" in out:
         kind, idle = "pictures" if "seeing" in out else "chat", inputs["labels"][:, 1:] == IGNORED
+        values |= {"pointing loss": out["pointing"]} if "pointing" in out else {}
         values[f"{kind} loss"] = out["answers"]
         values[f"{kind} tokens"] = out["right"].sum() / (~idle).sum()
         values[f"{kind} whole"] = (out["right"] | idle).all(1).float().mean()
