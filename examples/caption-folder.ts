@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { VisionGenerator, withModel } from 'node-bllossom';
 import { exampleConfig } from './model.js';
 
-const [folder = 'models'] = process.argv.slice(2);
+const [folder = 'models/pictures'] = process.argv.slice(2);
 const names = (await readdir(folder)).filter((name) => /\.(jpe?g|png|webp|gif|tiff?|avif)$/i.test(name)).sort();
 const images = names.map((name) => join(folder, name));
 

@@ -3,7 +3,7 @@
 import { VisionGenerator, withModel } from 'node-bllossom';
 import { exampleConfig } from './model.js';
 
-const [image = 'models/demo.png'] = process.argv.slice(2);
+const [image = 'models/pictures/receipt.png'] = process.argv.slice(2);
 
 await withModel(exampleConfig(), async (manager) => {
   const description = new VisionGenerator(manager).describeImage(image);

@@ -23,7 +23,7 @@ import {
 } from 'node-bllossom';
 import { exampleConfig } from './model.js';
 
-const [image = 'models/demo.png'] = process.argv.slice(2);
+const [image = 'models/pictures/receipt.png'] = process.argv.slice(2);
 const short = { maxTokens: 24 };
 
 // --- load and check ---------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import { VisionGenerator, withModel } from 'node-bllossom';
 import { z } from 'zod';
 import { exampleConfig } from './model.js';
 
-const [image = 'models/demo.png'] = process.argv.slice(2);
+const [image = 'models/pictures/receipt.png'] = process.argv.slice(2);
 
 const Receipt = z.object({
   shop: z.string().max(60),

@@ -65,7 +65,7 @@ console.log(
   `  language  ${gb(language)}${values.type === 'Q4_K_M' ? ` (${percent(language, EXPECTED_LANGUAGE_BYTES)})` : ''}`,
 );
 
-const picture = fileURLToPath(new URL('../models/demo.png', import.meta.url));
+const picture = fileURLToPath(new URL('../models/pictures/receipt.png', import.meta.url));
 const answer = run('answer', file, picture, values.tokens);
 console.log(`load        ${answer.loadSeconds.toFixed(1)} s`);
 console.log(`answer      ${answer.outputTokens} tokens, image ${answer.imageEncodeTime.toFixed(0)} s`);

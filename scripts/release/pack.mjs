@@ -16,7 +16,7 @@ import { run } from './run.mjs';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 const NEEDED = [
-  ...['dist/index.js', 'dist/index.cjs', 'dist/cli/main.js', 'models/demo.gguf', 'models/demo.png'],
+  ...['dist/index.js', 'dist/index.cjs', 'dist/cli/main.js', 'models/demo.gguf', 'models/pictures/receipt.png'],
   ...['CMakeLists.txt', 'cpp/binding/addon.cpp', 'scripts/install.mjs', 'scripts/build-native.mjs', 'vendor/pin.json'],
   ...['vendor/llama.cpp/src/llama.cpp', 'vendor/llama.cpp/ggml/src/ggml-cuda/ggml-cuda.cu'],
   ...['LICENSE', 'THIRD_PARTY_NOTICES.md', 'vendor/llama.cpp/LICENSE'],

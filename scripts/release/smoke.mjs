@@ -24,7 +24,7 @@ const PROGRAMS = ['answer.cjs', 'answer.mjs', 'answer-in-worker.mjs'];
 /** One installation, asked in every way. Returns a row of the table and the answer. */
 function tryOut(project, tarball, flags) {
   const seconds = project.add([tarball], flags);
-  const picture = path.join(project.folder, 'node_modules', 'node-bllossom', 'models', 'demo.png');
+  const picture = path.join(project.folder, 'node_modules', 'node-bllossom', 'models', 'pictures', 'receipt.png');
   const { stdout, stderr } = project.bllossom(['vision', picture, '--json', ...GREEDY]);
   assert.match(stderr, /bllossom: no model is named/);
   const { response } = JSON.parse(stdout);

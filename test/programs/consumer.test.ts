@@ -48,7 +48,7 @@ const ALLOWED = [
   /^cpp\/(README\.md|[\w/-]+\.(h|cpp|map|cmake))$/,
   /^docs\/[\w./-]+\.md$/,
   /^scripts\/(install|vendor|build-native|build-tools|compilers)\.(mjs|json)$/,
-  /^models\/(registry\.yaml|demo\.gguf|demo\.png)$/,
+  /^models\/(README\.md|registry\.yaml|demo\.gguf|pictures\/\w+\.png)$/,
   /^vendor\/(README\.md|pin\.json)$/,
   /^vendor\/llama\.cpp\//,
 ];
@@ -70,10 +70,11 @@ describe('the tarball', () => {
     console.log(`${files.length} files, ${size} bytes packed, ${unpackedSize} unpacked`);
   });
 
-  it('holds no binary but the demo', () => {
+  it('holds no binary but the demo model and its pictures', () => {
     const others = packed.files.map(({ path }) => path).filter((file) => !PREBUILT.test(file));
     const binaries = others.filter((file) => readFileSync(join(installed, file)).includes(0));
-    expect(binaries.sort()).toEqual(['models/demo.gguf', 'models/demo.png']);
+    const pictures = ['chart', 'receipt', 'shapes', 'table'].map((name) => `models/pictures/${name}.png`);
+    expect(binaries.sort()).toEqual(['models/demo.gguf', ...pictures]);
   });
 
   it('names no folder of the machine that packed it', () => {
@@ -146,7 +147,7 @@ function bllossom(args: string[], env: NodeJS.ProcessEnv = {}) {
 }
 
 describe('the first command', () => {
-  const ask = ['vision', join(installed, 'models', 'demo.png'), '--max-tokens', '4', '--temperature', '0'];
+  const ask = ['vision', join(installed, 'models', 'pictures', 'receipt.png'), '--max-tokens', '4', '--temperature', '0'];
 
   it('is answered by the demo model, and says so', () => {
     const first = bllossom(ask);

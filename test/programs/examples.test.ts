@@ -37,19 +37,19 @@ function example(
 }
 
 it('describes a picture', async () => {
-  const run = await example('describe-image', ['models/demo.png']);
+  const run = await example('describe-image', ['models/pictures/receipt.png']);
   expect(run).toMatchObject({ code: 0, stderr: '' });
   expect(run.stdout).toMatch(/\n\d+ x \d+, encoded in [\d.]+ s\n[\d.]+ tokens\/s\n$/);
 });
 
 it('chats, with a picture', async () => {
-  const run = await example('chat', [], '안녕하세요?\n@models/demo.png 이건 뭔가요?\n');
+  const run = await example('chat', [], '안녕하세요?\n@models/pictures/receipt.png 이건 뭔가요?\n');
   expect(run).toMatchObject({ code: 0, stderr: '' });
   expect(run.stdout).toMatch(/\n4 messages\n$/);
 });
 
 it('reads a receipt as typed data', async () => {
-  const run = await example('read-receipt', ['models/demo.png']);
+  const run = await example('read-receipt', ['models/pictures/receipt.png']);
   expect(run).toMatchObject({ code: 0, stderr: '' });
   expect(run.stdout).toMatch(/\n\d+ (KRW|USD|EUR|JPY)\n$/);
 });
@@ -69,7 +69,7 @@ it('captions a folder', async () => {
 });
 
 it('goes through every pattern of the reference', async () => {
-  const run = await example('port-of-the-reference', ['models/demo.png']);
+  const run = await example('port-of-the-reference', ['models/pictures/receipt.png']);
   expect(run).toMatchObject({ code: 0, stderr: '' });
   for (const sign of [
     'healthy: true',
