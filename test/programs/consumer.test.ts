@@ -147,7 +147,14 @@ function bllossom(args: string[], env: NodeJS.ProcessEnv = {}) {
 }
 
 describe('the first command', () => {
-  const ask = ['vision', join(installed, 'models', 'pictures', 'receipt.png'), '--max-tokens', '4', '--temperature', '0'];
+  const ask = [
+    'vision',
+    join(installed, 'models', 'pictures', 'receipt.png'),
+    '--max-tokens',
+    '4',
+    '--temperature',
+    '0',
+  ];
 
   it('is answered by the demo model, and says so', () => {
     const first = bllossom(ask);

@@ -9,7 +9,10 @@ async function main() {
   const manager = new ModelManager(config);
   if (!(await manager.loadModel())) throw manager.lastError;
   const options = { maxTokens: 8, temperature: 0 };
-  const { response } = await new VisionGenerator(manager).describeImage(join(models, 'pictures', 'receipt.png'), options);
+  const { response } = await new VisionGenerator(manager).describeImage(
+    join(models, 'pictures', 'receipt.png'),
+    options,
+  );
   await manager.unloadModel();
   console.log(JSON.stringify(response));
 }

@@ -8,6 +8,9 @@ const config = new Config();
 config.model.path = join(models, 'demo.gguf');
 await withModel(config, async (manager) => {
   const options = { maxTokens: 8, temperature: 0 };
-  const { response } = await new VisionGenerator(manager).describeImage(join(models, 'pictures', 'receipt.png'), options);
+  const { response } = await new VisionGenerator(manager).describeImage(
+    join(models, 'pictures', 'receipt.png'),
+    options,
+  );
   console.log(JSON.stringify(response));
 });
