@@ -7,7 +7,7 @@ async function askAll(vision, questions, concurrency, onAnswer) {
   const left = questions.values();
   const worker = async () => {
     for (const question of left) {
-      const options = { temperature: 0 };
+      const options = { temperature: 0, repetitionPenalty: 1 }; // the likeliest token, as it is
       const { response } = await (question.prompt === undefined
         ? vision.runTask(question.task, question.file, options)
         : vision.generateWithImage(question.file, question.prompt, { ...options, maxTokens: 400 }));
