@@ -19,6 +19,9 @@ const QUESTIONS = [
   { picture: 'chart.png', task: 'chart', language: 'ko' },
 ];
 
+/** A penalty would forbid what stands twice in a picture. */
+const LIKELIEST = { temperature: 0, repetitionPenalty: 1 };
+
 function run(program, args) {
   const { status, error } = spawnSync(program, args, { cwd: ROOT, stdio: 'inherit', shell: program === 'npm.cmd' });
   if (error) throw error;
@@ -34,8 +37,8 @@ async function ask(vision, { picture, task, prompt, language }) {
   const file = path.join(ROOT, PICTURES, picture);
   console.log(`\n> ${prompt ?? `${task} (${language})`}`);
   const answer = prompt
-    ? vision.generateWithImage(file, prompt, { temperature: 0 })
-    : vision.runTask(task, file, { temperature: 0, language });
+    ? vision.generateWithImage(file, prompt, LIKELIEST)
+    : vision.runTask(task, file, { ...LIKELIEST, language });
   for await (const piece of answer) process.stdout.write(piece);
   const { imageEncodeTime, decodeTokensPerSecond } = await answer;
   const encoded = imageEncodeTime > 0 ? `picture encoded in ${imageEncodeTime.toFixed(2)} s, ` : '';

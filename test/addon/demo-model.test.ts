@@ -9,7 +9,7 @@ import { loadedManager } from '../support/model.js';
 import { writePdf } from '../support/pdf-writer.js';
 import { randomOf } from '../support/random.mjs';
 
-const GREEDY = { temperature: 0, maxTokens: 200 };
+const GREEDY = { temperature: 0, repetitionPenalty: 1, maxTokens: 200 };
 
 let manager: ModelManager;
 let vision: VisionGenerator;

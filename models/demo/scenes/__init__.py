@@ -6,7 +6,7 @@ from . import chart, document, receipt, shapes, table, text, word
 SCENES = {
     "word": (word.draw, 4),
     "text": (text.draw, 7),
-    "shapes": (shapes.draw, 4),
+    "shapes": (shapes.draw, 8),
     "chart": (chart.draw, 3),
     "table": (table.draw, 3),
     "receipt": (receipt.draw, 2),
