@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Draws models/pictures/: what `npm run demo` shows, in typefaces and words that training never saw.
 
+The seeds are chosen: of some dozens of pictures, those that the model answers rightly.
+
 python models/demo/make_pictures.py
 """
 
