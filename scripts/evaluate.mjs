@@ -2,7 +2,8 @@
 // Scores a model on pictures whose answers are known: npm run demo:eval -- [folder] [--model file.gguf] [--json out.json]
 //
 // A folder holds pictures and a truth.jsonl, or pictures with a text file of the same name each: then reading is scored.
-// Without one, models/demo/make_set.py draws the demo model's held-out set (Python and its packages are needed for that).
+// Without a folder, models/demo/make_set.py draws the demo model's held-out set (Python and its packages are needed for that).
+// Answers are greedy and without a repetition penalty: the likeliest token, as it is.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

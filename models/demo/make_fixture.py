@@ -3,10 +3,11 @@
 
     python models/demo/make_set.py <set> --seed 920000000 --pictures 400
     npm run demo:eval -- <set> --json <scores.json>
-    python models/demo/make_fixture.py <set> <scores.json>
+    npm run demo:eval -- <set> --json <more scores.json> --model <the same model in Q4_K_M>
+    python models/demo/make_fixture.py <set> <scores.json> <more scores.json>
 
-For each ratio one picture to read in each language, and one more picture of every kind. How often the model is right, the
-held-out set says.
+For each ratio one picture to read in each language, and one picture of every question. The answers are those that survive Q4_K_M
+too: then the rounding of another processor does not change them either. How often the model is right, the held-out set says.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "test" / "fixtures" / "demo"
 READING = ("word", "text")
+LARGEST = 40_000  # bytes of a picture
 
 
 def chosen(lines: list[dict]) -> list[dict]:
@@ -32,13 +34,19 @@ def chosen(lines: list[dict]) -> list[dict]:
     return list(found.values())
 
 
+def right_answers(scores: Path) -> set[tuple[str, str]]:
+    """Pictures and prompts."""
+    answers = json.loads(scores.read_text(encoding="utf-8"))["answers"]
+    return {(a["file"], a["prompt"]) for a in answers if a["given"].strip() == a["answer"].strip()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("set", type=Path)
-    parser.add_argument("scores", type=Path)
+    parser.add_argument("scores", type=Path, nargs="+")
     args = parser.parse_args()
-    given = json.loads(args.scores.read_text(encoding="utf-8"))["answers"]
-    right = {(a["file"], a["prompt"]) for a in given if a["given"].strip() == a["answer"].strip()}
+    right = set.intersection(*map(right_answers, args.scores))
+    right = {(file, prompt) for file, prompt in right if (args.set / file).stat().st_size <= LARGEST}
     lines = map(json.loads, (args.set / "truth.jsonl").read_text(encoding="utf-8").splitlines())
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)

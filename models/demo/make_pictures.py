@@ -3,7 +3,7 @@
 
 The seeds are chosen: of some dozens of pictures, those that the model answers rightly.
 
-python models/demo/make_pictures.py
+    python models/demo/make_pictures.py
 """
 
 from pathlib import Path

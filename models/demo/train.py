@@ -19,8 +19,8 @@ import model as demo
 import shipped
 import vocabulary  # noqa: F401  finds test/reference
 import tokenizer
-from samples import Maker, batch
 from pointing import Pointing
+from samples import Maker, batch
 from seeing import Seeing
 from spelling import IGNORED, Spelling
 from tokenizers import Tokenizer
@@ -140,9 +140,9 @@ def optimizers(training: Training) -> list[torch.optim.Optimizer]:
     return steppers
 
 
-def rate(step: int, steps: int) -> float:
-    """Share of the full rate: up, level, down to nothing."""
-    return min(1.0, (step + 1) / WARMUP, max(0.0, (steps - step) / (steps * DECAY)))
+def rate(step: int, steps: int, first: int) -> float:
+    """Share of the full rate: up from the first step, level, down to nothing."""
+    return min(1.0, (step - first + 1) / WARMUP, max(0.0, (steps - step) / (steps * DECAY)))
 
 
 def main() -> None:
@@ -155,9 +155,9 @@ def main() -> None:
     args.folder.mkdir(parents=True, exist_ok=True)
     training = Training()
     steppers = optimizers(training)
-    step = restore(args.folder / "state.pt", training, steppers)
+    first, step = 0, restore(args.folder / "state.pt", training, steppers)
     if step == 0 and args.finished:
-        step = go_on(args.finished, training)
+        first = step = go_on(args.finished, training)
     loader = iter(DataLoader(Batches(step), batch_size=None, num_workers=args.workers, prefetch_factor=24))
     log = (args.folder / "log.jsonl").open("a", encoding="utf-8")
     begun, sums = time.monotonic(), {}
@@ -165,7 +165,7 @@ def main() -> None:
         inputs = next(loader)
         for stepper in steppers:
             for group in stepper.param_groups:
-                group["lr"] = group["initial_lr"] * rate(step, args.steps)
+                group["lr"] = group["initial_lr"] * rate(step, args.steps, first)
         with torch.autocast("cpu", torch.bfloat16):
             out = training(inputs)
         loss = out.get("answers", 0.0) + SEEING_WEIGHT * out.get("seeing", 0.0)

@@ -31,6 +31,7 @@ it('reads the page of a scanned PDF out of the box', async () => {
 it('is shown with its pictures by npm run demo', () => {
   const { status, stdout } = spawnSync(process.execPath, [join(ROOT, 'scripts', 'demo.mjs')], { encoding: 'utf8' });
   expect(status).toBe(0);
+  expect(stdout).toContain('> 합계는 얼마인가요?\n40,070입니다.\n');
   for (const picture of ['receipt', 'shapes', 'table', 'chart']) expect(stdout).toContain(`${picture}.png\n`);
   expect(stdout).toMatch(/npx bllossom pull aica-5b\n/);
 });
