@@ -1,0 +1,27 @@
+#pragma once
+// The kernels that this CPU has: by turns those that keep floats and those that round.
+
+#include "backend.h"
+#include "block-kernels.h"
+
+#include <cstdio>
+
+/** What a kernel may be off by, of the largest number: one that rounds to BF16 keeps 8 bits of each. */
+inline double tolerance(const bllossom::block_kernels & kernels, double of_floats) {
+    return kernels.type == GGML_TYPE_F32 ? of_floats : 6e-3;
+}
+
+/** Calls `check` with each; a CPU for which there are none has nothing to show. */
+template <typename Check> void for_all_kernels(Check check) {
+    const bllossom::backend_set backends("cpu", 1);
+    int n_checked = 0;
+    for (const bllossom::block_kernels * kernels :
+         {bllossom::find_block_kernels(backends.cpu()), bllossom::find_rounding_kernels()}) {
+        if (kernels != nullptr) {
+            printf("kernels for %s\n", ggml_type_name(kernels->type));
+            check(*kernels);
+            n_checked++;
+        }
+    }
+    printf("%d kinds of kernels for this CPU\n", n_checked);
+}
