@@ -34,8 +34,13 @@ def repeat(random: Random, lexicon: Lexicon, language: str) -> Turn:
 
 
 def rewrite_list(random: Random, lexicon: Lexicon, language: str) -> Turn:
-    items = [lexicon.line(language, random.randint(4, 12)).replace(",", "") for _ in range(random.randint(2, 6))]
-    asked = random.choice(phrases.REWRITE_LIST[language]).format(text=", ".join(items))
+    if random.random() < 0.5:
+        items = [lexicon.line(language, random.randint(4, 12)).replace(",", "") for _ in range(random.randint(2, 6))]
+        text = ", ".join(items)
+    else:
+        items = [lexicon.words(language, random.randint(12, 36)) for _ in range(random.randint(2, 4))]
+        text = "\n".join(items)
+    asked = random.choice(phrases.REWRITE_LIST[language]).format(text=text)
     return Turn("rewrite", asked, "\n".join(f"- {item}" for item in items))
 
 

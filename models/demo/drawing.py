@@ -14,14 +14,14 @@ Colour = tuple[int, int, int]
 
 
 class Drawing:
-    """RGB picture of width x height pixels, its map, and the place of each of its characters: its number among `characters`."""
+    """RGB picture of width x height pixels, its map, and the place of each thing on it: its number among `things`."""
 
     def __init__(self, width: int, height: int, background: Colour):
         self.background = background
         self.picture = Image.new("RGB", (width, height), background)
         self.map = Image.new("I", (width, height), NOTHING)
         self.places = Image.new("I", (width, height), NOTHING)
-        self.characters = ""  # in the order in which they were drawn; blanks are not counted
+        self.things = ""  # in the order in which they were drawn: characters but for blanks, and the codes of shapes
         self.on_picture, self.on_map = ImageDraw.Draw(self.picture), ImageDraw.Draw(self.map)
         self.on_places = ImageDraw.Draw(self.places)
 
@@ -36,19 +36,30 @@ class Drawing:
         for character in text:
             right = x + face.advance(character)
             if not character.isspace():
-                self.characters += character
                 box = (x, y + face.top, right - 1, y + face.bottom)
                 self.on_map.rectangle(box, ord(character))
-                self.on_places.rectangle(box, len(self.characters))
+                self.on_places.rectangle(box, self.add(character))
             x = right
 
-    def polygon(self, points: list[Point], colour: Colour, code: int) -> None:
+    def add(self, thing: str) -> int:
+        self.things += thing
+        return len(self.things)
+
+    def polygon(self, points: list[Point], colour: Colour, code: int) -> int:
+        """Its place."""
+        place = self.add(chr(code))
         self.on_picture.polygon(points, colour)
         self.on_map.polygon(points, code)
+        self.on_places.polygon(points, place)
+        return place
 
-    def ellipse(self, box: tuple[float, float, float, float], colour: Colour, code: int) -> None:
+    def ellipse(self, box: tuple[float, float, float, float], colour: Colour, code: int) -> int:
+        """Its place."""
+        place = self.add(chr(code))
         self.on_picture.ellipse(box, colour)
         self.on_map.ellipse(box, code)
+        self.on_places.ellipse(box, place)
+        return place
 
     def bar(self, box: tuple[float, float, float, float], colour: Colour) -> None:
         """A filled rectangle that the map does not name."""

@@ -82,6 +82,13 @@ class Lexicon:
             line = longer
         return line if len(line) <= most else line[:most].rstrip()
 
+    def words(self, language: str, most: int) -> str:
+        """Words of at most so many characters, as long as they get."""
+        line = self.word(language)
+        while len(longer := f"{line} {self.word(language)}") <= most:
+            line = longer
+        return line
+
     def item(self, language: str) -> str:
         return self.number(language) if self.random.random() < 0.25 else self.word(language)
 

@@ -53,11 +53,14 @@ QUESTIONS = {
 
 ANSWERS = {
     "text": {"ko": "‘{text}’라고 적혀 있습니다.", "en": "It says: “{text}”."},
-    "shapes": {"ko": "{list}가 있습니다.", "en": "It shows {list}."},
+    "shapes": {"ko": "{list}이 있습니다.", "en": "It shows: {list}."},
+    "counted": {"ko": "{list}: {number}개입니다.", "en": "{list}: {number}."},
     "number": {"ko": "{number}개입니다.", "en": "{number}."},
     "it is": {"ko": "{it}입니다.", "en": "{it}."},
-    "left": {"ko": "왼쪽에 있습니다.", "en": "To the left."},
-    "right": {"ko": "오른쪽에 있습니다.", "en": "To the right."},
+    "sides": {
+        "ko": "{left}은 왼쪽, {right}은 오른쪽에 있습니다.",
+        "en": "The {left} is on the left, the {right} on the right.",
+    },
     "chart": {"ko": "막대 {number}개가 있는 차트입니다.", "en": "A bar chart with {number} bars."},
     "chart values": {
         "ko": "막대 차트입니다. 제목: {title}\n{values}\n가장 큰 값: {greatest}",
@@ -158,6 +161,6 @@ def every_text() -> list[str]:
         texts += [english, f" {english}", f" {english.capitalize()}", english.capitalize(), korean, f" {korean}"]
     for english, korean in SHAPES.items():
         texts += [f" {english}", f" {english}s", english.capitalize(), f" {korean}", f"{korean}은", f" {korean}은"]
-        texts += [f" {korean}의"]
+        texts += [f" {korean}의", f" {korean}이"]
     texts += ["| --- | --- |\n|", " |\n", " |", "\n\n", "\n-", "user", "assistant"]
     return texts

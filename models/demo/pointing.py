@@ -1,4 +1,4 @@
-"""What the decoder is taught beside the answers: where on the picture the character stands that it reads.
+"""What the decoder is taught beside the answers: where on the picture that stands which it reads or names.
 
 A layer beside the cross layers, used in training alone. Without it the decoder finds its place by what it has just read, and goes
 in circles where that occurs twice.
@@ -13,12 +13,12 @@ WIDTH = 64  # of queries and keys
 PUNCTUATION = ".:"  # may follow what is read
 
 
-def places(labels: list[int], spelling: Spelling, drawn: str) -> list[int]:
-    """For each label the number in `drawn`, from 1, of the character that it repeats; 0 where it repeats none.
+def places(labels: list[int], named: list[int], spelling: Spelling, drawn: str) -> list[int]:
+    """For each label the number in `drawn`, from 1, of the character that it repeats or of what it names; 0 where it does neither.
 
     Answers mostly follow the order of the picture. What does not is looked for, and found if it occurs only once.
     """
-    found, at, run = [0] * len(labels), 0, []
+    found, at, run = named.copy(), 0, []
     for i, label in enumerate([*labels, IGNORED]):
         character = spelling.character(label)
         if character is not None:
@@ -55,7 +55,7 @@ class Pointing(nn.Module):
     def forward(
         self, i: int, hidden: torch.Tensor, states: torch.Tensor, shown: torch.Tensor, wanted: torch.Tensor
     ) -> torch.Tensor:
-        """Loss of the i-th query: minus log of the share that falls on the patches of the wanted character.
+        """Loss of the i-th query: minus log of the share that falls on the patches of what is wanted.
 
         hidden: [B, T, hidden]; states: [B, tiles, 1 + patches, hidden]; shown: [B, tiles, patches, 2], the places of each half,
         -1 where there is no tile; wanted: [B, T], 0 where there is nothing to point at.

@@ -22,7 +22,7 @@ class Sample:
     labels: list[int]  # what follows each token; IGNORED where nothing is learned
     pixels: np.ndarray | None = None  # uint8 [tiles, tile, tile, 3]
     codes: np.ndarray | None = None  # int32 [tiles, patches, 2]
-    shown: np.ndarray | None = None  # of the same shape: the places of characters
+    shown: np.ndarray | None = None  # of the same shape: the places of what is drawn
     wanted: list[int] = field(default_factory=list)  # the place that each label is read from, or 0
     ratio: tuple[int, int] = (0, 0)
 
@@ -52,9 +52,9 @@ class Maker:
         scene = page.draw(frame, ease) if plain or self.random.random() < 0.85 else shapes.draw(frame)
         if not plain:
             self.disturb(scene)
-        return self.seen(scene, [], [])
+        return self.seen(scene, [], [], [])
 
-    def seen(self, scene: Scene, tokens: list[int], labels: list[int]) -> Sample:
+    def seen(self, scene: Scene, tokens: list[int], labels: list[int], named: list[int]) -> Sample:
         pixels, rows, cols = tiling.tiles(scene.drawing.picture, self.tile)
         return Sample(
             tokens,
@@ -62,7 +62,7 @@ class Maker:
             pixels,
             tiling.codes(scene.drawing.map, self.tile),
             tiling.codes(scene.drawing.places, self.tile),
-            pointing.places(labels, self.spelling, scene.drawing.characters),
+            pointing.places(labels, named, self.spelling, scene.drawing.things),
             (rows, cols),
         )
 
@@ -85,7 +85,8 @@ class Maker:
         return self.seen(scene, *self.spelling.dialogue(scene.turns, with_image=True))
 
     def chat(self) -> Sample:
-        return Sample(*self.spelling.dialogue(chat.turns(self.random, self.held_out), with_image=False))
+        tokens, labels, _ = self.spelling.dialogue(chat.turns(self.random, self.held_out), with_image=False)
+        return Sample(tokens, labels)
 
 
 def batch(samples: list[Sample], spelling: Spelling, tile: int) -> dict[str, torch.Tensor]:

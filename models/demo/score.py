@@ -24,7 +24,7 @@ from train import spelling
 
 @torch.no_grad()
 def is_exact(reference: Reference, words, file: Path, record: dict) -> bool:
-    tokens, labels = words.dialogue([Turn("", record["prompt"], record["answer"])], with_image=True)
+    tokens, labels, _ = words.dialogue([Turn("", record["prompt"], record["answer"])], with_image=True)
     pixels = dict(reference.processor.image_processor([Image.open(file)], return_tensors="pt"))
     pixels = {name: pixels[name] for name in ("pixel_values", "aspect_ratio_ids", "aspect_ratio_mask")}
     ids = torch.tensor([tokens])

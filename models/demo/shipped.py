@@ -44,19 +44,31 @@ def renamed(name: str) -> str:
     return name
 
 
-def halves(rows: torch.Tensor, head_dim: int) -> torch.Tensor:
+def halves(matrix: torch.Tensor, head_dim: int) -> torch.Tensor:
     """Rows of self-attention q or k as transformers pairs them, j with j + half, from the file's neighbours."""
-    return rows.view(-1, head_dim // 2, 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)
+    return matrix.view(-1, head_dim // 2, 2, matrix.shape[1]).transpose(1, 2).reshape(matrix.shape)
 
 
-def weights(file: Path, head_dim: int) -> dict[str, torch.Tensor]:
-    """As F32, whatever they are stored as."""
-    found = {}
-    for tensor in gguf.GGUFReader(file).tensors:
+def rows(table: torch.Tensor, old: list[str], new: list[str]) -> torch.Tensor:
+    """A table of tokens, [tokens, hidden], in the order of a newer vocabulary; what is new begins as the mean."""
+    places = {token: i for i, token in enumerate(old)}
+    mean = table.mean(0)
+    return torch.stack([table[places[token]] if token in places else mean for token in new])
+
+
+def weights(file: Path, head_dim: int, tokens: list[str]) -> dict[str, torch.Tensor]:
+    """As F32, whatever they are stored as; rows of the vocabulary for `tokens`, of which the image's is the last."""
+    found, reader = {}, gguf.GGUFReader(file)
+    old = reader.fields["tokenizer.ggml.tokens"].contents()
+    for tensor in reader.tensors:
         if tensor.name == DERIVED:
             continue
         values = torch.from_numpy(gguf.quants.dequantize(tensor.data, tensor.tensor_type).copy())
         if re.fullmatch(r"blk\.\d+\.attn_[qk]\.weight", tensor.name):
             values = halves(values, head_dim)
+        elif tensor.name == "token_embd.weight":
+            values = torch.cat([rows(values, old, tokens), values[len(old) :]])
+        elif tensor.name == "output.weight":
+            values = rows(values, old[:-1], tokens[:-1])
         found[renamed(tensor.name)] = values
     return found

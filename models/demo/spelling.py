@@ -29,13 +29,26 @@ class Spelling:
     def header(self, role: str) -> list[int]:
         return self.ids(f"<|start_header_id|>{role}<|end_header_id|>\n\n")
 
-    def dialogue(self, turns: list[Turn], with_image: bool) -> tuple[list[int], list[int]]:
-        """Tokens and, shifted by none, labels: the answers and their ends; the rest is IGNORED."""
-        tokens, labels = [self.bos], [IGNORED]
+    def answer(self, turn: Turn) -> tuple[list[int], list[int]]:
+        """Tokens, and for each the place of what it names, or 0."""
+        encoding = self.tokenizer.encode(turn.answer, add_special_tokens=False)
+        places, end = [0] * len(encoding.ids), 0
+        for name, place in turn.named:
+            start = turn.answer.index(name, end)
+            end = start + len(name)
+            for i, (left, right) in enumerate(encoding.offsets):
+                if left < end and right > start:
+                    places[i] = place
+        return [*encoding.ids, self.eot], [*places, 0]
+
+    def dialogue(self, turns: list[Turn], with_image: bool) -> tuple[list[int], list[int], list[int]]:
+        """Tokens and, shifted by none, labels: the answers and their ends, the rest is IGNORED; and the places of what they name."""
+        tokens, labels, places = [self.bos], [IGNORED], [0]
         for i, turn in enumerate(turns):
             asked = self.header("user") + [self.image] * (with_image and i == 0) + self.ids(turn.question) + [self.eot]
             asked += self.header("assistant")
-            answer = self.ids(turn.answer) + [self.eot]
+            answer, named = self.answer(turn)
             tokens += asked + answer
             labels += [IGNORED] * len(asked) + answer
-        return tokens, labels
+            places += [0] * len(asked) + named
+        return tokens, labels, places

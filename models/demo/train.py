@@ -17,8 +17,9 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 import model as demo
 import shipped
-import vocabulary  # noqa: F401  finds test/reference
+import vocabulary
 import tokenizer
+from muon import Muon
 from pointing import Pointing
 from samples import Maker, batch
 from seeing import Seeing
@@ -32,7 +33,7 @@ EASY_STEPS = 1000  # of them, until the pages are as varied as they get
 WARMUP, DECAY = 50, 0.3  # steps; share of the steps in which the rate falls to nothing
 SEEING_WEIGHT, POINTING_WEIGHT = 1.0, 0.3
 WINDOW = 8  # batches that are sorted by length together
-CHAT_EVERY = 4  # batches of pictures to one of conversations
+CHAT_EVERY = 8  # batches of pictures to one of conversations
 
 
 def spelling() -> Spelling:
@@ -75,8 +76,9 @@ class Training(torch.nn.Module):
         for il in demo.DEMO.cross_layers:
             layer = self.model.model.language_model.layers[il]
             layer.register_forward_hook(lambda module, args, out: self.after.append(out))
-        self.look = torch.compile(self.look_plainly)
-        self.answer = torch.compile(self.answer_plainly, dynamic=True)
+        self.look, self.answer = self.look_plainly, self.answer_plainly
+        if demo.NARROW:  # in F32 compiling gains nothing
+            self.look, self.answer = torch.compile(self.look), torch.compile(self.answer, dynamic=True)
 
     def look_plainly(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """What the cross layers attend to: [B, tiles, 1 + patches, hidden]."""
@@ -131,7 +133,7 @@ def optimizers(training: Training) -> list[torch.optim.Optimizer]:
         matrix = parameter.ndim == 2 and "layers." in name or "multi_modal_projector.weight" in name
         (inside if matrix else border).append(parameter)
     steppers = [
-        torch.optim.Muon(inside, lr=4e-3, weight_decay=0.05, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
+        Muon(inside, lr=4e-3, weight_decay=0.05, momentum=0.95),
         torch.optim.AdamW(border, lr=2e-3, weight_decay=0.01, betas=(0.9, 0.98)),
     ]
     for stepper in steppers:
@@ -166,7 +168,7 @@ def main() -> None:
         for stepper in steppers:
             for group in stepper.param_groups:
                 group["lr"] = group["initial_lr"] * rate(step, args.steps, first)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=demo.NARROW):
             out = training(inputs)
         loss = out.get("answers", 0.0) + SEEING_WEIGHT * out.get("seeing", 0.0)
         loss = loss + POINTING_WEIGHT * out.get("pointing", 0.0)
@@ -229,7 +231,7 @@ def restore(file: Path, training: Training, steppers: list[torch.optim.Optimizer
 
 def go_on(file: Path, training: Training) -> int:
     """Takes the weights of a finished model; the step after those in which the tower learns alone."""
-    kept = shipped.weights(file, demo.DEMO.head_dim)
+    kept = shipped.weights(file, demo.DEMO.head_dim, vocabulary.tokens())
     training.model.load_state_dict({name: kept[name].view_as(now) for name, now in training.model.state_dict().items()})
     return SEEING_STEPS
 

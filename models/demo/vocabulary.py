@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "test" / "reference"))
 
 import phrases  # noqa: E402
-from tokenizer import pre_tokenizer  # noqa: E402
+from tokenizer import IMAGE, SPECIALS, pre_tokenizer  # noqa: E402
 
 WORD_LISTS = {"ko": HERE / "words" / "ko.txt", "en": HERE / "words" / "en.txt"}
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -73,6 +73,11 @@ def model() -> tuple[dict[str, int], list[list[str]]]:
         merges.append([first + second, third])
     pieces += phrase_words()
     return {piece: i for i, piece in enumerate(pieces)}, merges
+
+
+def tokens() -> list[str]:
+    """All of them, by their numbers."""
+    return [*model()[0], *SPECIALS, IMAGE]
 
 
 def is_spelled(word: str) -> bool:

@@ -6,8 +6,8 @@ from . import chart, document, receipt, shapes, table, text, word
 SCENES = {
     "word": (word.draw, 4),
     "text": (text.draw, 7),
-    "shapes": (shapes.draw, 8),
-    "chart": (chart.draw, 3),
+    "shapes": (shapes.draw, 10),
+    "chart": (chart.draw, 5),
     "table": (table.draw, 3),
     "receipt": (receipt.draw, 2),
     "document": (document.draw, 2),

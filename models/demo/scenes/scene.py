@@ -1,6 +1,6 @@
 """What the scenes share: the frame they are drawn in, colours that can be told apart, questions and answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -8,6 +8,8 @@ import fonts
 import phrases
 from drawing import Colour, Drawing
 from lexicon import Lexicon
+
+Named = Sequence[tuple[str, int]]  # words of an answer, in its order, and the places of what they name
 
 COPYING = ("ocr", "markdown")  # tasks whose answer is in the picture's language, whatever the question's
 LEAST = 18  # pixels of a typeface on the canvas, as the model gets it
@@ -20,6 +22,7 @@ class Turn:
     kind: str
     question: str
     answer: str
+    named: Named = ()
 
 
 @dataclass
@@ -72,18 +75,18 @@ class Frame:
     def scene(self, kind: str) -> Scene:
         return Scene(kind, self.language, self.drawing)
 
-    def ask(self, scene: Scene, question: str, answer: str, **gaps: object) -> None:
+    def ask(self, scene: Scene, question: str, answer: str, named: Named = (), **gaps: object) -> None:
         """Adds a turn: `question` of phrases.QUESTIONS, in the language of the frame."""
         variants = phrases.QUESTIONS[question][self.language]
-        scene.turns.append(Turn(question, self.random.choice(variants).format(**gaps), answer))
+        scene.turns.append(Turn(question, self.random.choice(variants).format(**gaps), answer, named))
 
-    def task(self, scene: Scene, task: str, answer: str) -> None:
+    def task(self, scene: Scene, task: str, answer: str, named: Named = ()) -> None:
         """Adds a turn: a task, in the package's own words or in short. Copying is asked for in either language."""
         foreign = task in COPYING and self.random.random() < 0.25
         language = self.random.choice(phrases.LANGUAGES) if foreign else self.language
         own = phrases.task_prompts()[language][task]
         asked = own if self.random.random() < 0.6 else self.random.choice(phrases.TASKS[task][language])
-        scene.turns.append(Turn(task, asked, answer))
+        scene.turns.append(Turn(task, asked, answer, named))
 
     def say(self, answer: str, **gaps: object) -> str:
         return phrases.ANSWERS[answer][self.language].format(**gaps)

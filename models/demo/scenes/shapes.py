@@ -1,4 +1,7 @@
-"""Coloured shapes side by side: how many, which, where."""
+"""Coloured shapes side by side: how many, which, where.
+
+Answers name shapes in the order in which one reads, and count what they have named: so the model can do it one by one.
+"""
 
 from dataclasses import dataclass
 
@@ -17,6 +20,7 @@ class Shape:
     x: float
     y: float
     radius: float
+    place: int = 0  # on the drawing
 
     def name(self, language: str) -> str:
         return (
@@ -38,13 +42,13 @@ def draw(frame: Frame) -> Scene:
     scene = frame.scene("shapes")
     shapes = place(frame)
     for shape in shapes:
-        paint(frame, shape)
+        shape.place = paint(frame, shape)
     ask(frame, scene, shapes)
     return scene
 
 
 def place(frame: Frame) -> list[Shape]:
-    """One to six shapes in cells of a grid; few colours and kinds, so that counting means something."""
+    """One to six shapes in cells of a grid, as one reads; few colours and kinds, so that counting means something."""
     random = frame.random
     columns = max(2, min(6, round(3 * (frame.width / frame.height) ** 0.5)))
     rows = max(1, min(5, round(6 / columns)))
@@ -53,7 +57,7 @@ def place(frame: Frame) -> list[Shape]:
     kinds, colours = random.sample(SHAPES, random.randint(1, 3)), random.sample(COLOURS, random.randint(1, 3))
     width, height = frame.width / columns, frame.height / rows
     found = []
-    for row, column in random.sample(cells, count):
+    for row, column in sorted(random.sample(cells, count)):
         radius = min(width, height) * random.uniform(0.24, 0.42)
         x = width * (column + 0.5) + random.uniform(-1, 1) * (width / 2 - radius) * 0.6
         y = height * (row + 0.5) + random.uniform(-1, 1) * (height / 2 - radius) * 0.6
@@ -61,70 +65,69 @@ def place(frame: Frame) -> list[Shape]:
     return found
 
 
-def paint(frame: Frame, shape: Shape) -> None:
+def paint(frame: Frame, shape: Shape) -> int:
+    """Its place on the drawing."""
     x, y, radius = shape.x, shape.y, shape.radius
     colour = tuple(min(255, max(0, c + frame.random.randint(-14, 14))) for c in phrases.COLOURS[shape.colour][1])
     code = SHAPE_BASE + SHAPES.index(shape.shape) * 16 + COLOURS.index(shape.colour)
     if shape.shape == "circle":
-        frame.drawing.ellipse((x - radius, y - radius, x + radius, y + radius), colour, code)
-    else:
-        points = {
-            "square": regular(x, y, radius * 1.15, 4, 45.0),
-            "triangle": regular(x, y, radius * 1.1, 3),
-            "star": star(x, y, radius * 1.15),
-        }[shape.shape]
-        frame.drawing.polygon(points, colour, code)
+        return frame.drawing.ellipse((x - radius, y - radius, x + radius, y + radius), colour, code)
+    points = {
+        "square": regular(x, y, radius * 1.15, 4, 45.0),
+        "triangle": regular(x, y, radius * 1.1, 3),
+        "star": star(x, y, radius * 1.15),
+    }[shape.shape]
+    return frame.drawing.polygon(points, colour, code)
 
 
 def ask(frame: Frame, scene: Scene, shapes: list[Shape]) -> None:
     """Three of the questions that have one clear answer, and now and then the description."""
-    random, language = frame.random, frame.language
+    random = frame.random
     questions = [counted(frame, scene, shapes, name) for name in ("count", "count colour", "count shape")]
     questions += [unique(frame, scene, shapes, name) for name in ("colour", "shape")]
     questions += [outermost(frame, scene, shapes, name) for name in ("leftmost", "rightmost")]
     questions += [sides(frame, scene, shapes) for _ in range(2)]
-    questions += [lambda: frame.task(scene, "describe", frame.say("shapes", list=listed(shapes, language)))] * 2
+    questions += [described(frame, scene, shapes)] * 2
     for question in random.sample([q for q in questions if q], 3):
         question()
 
 
-def listed(shapes: list[Shape], language: str) -> str:
-    """Groups of equal shapes in the order of COLOURS, then SHAPES."""
-    groups: dict[tuple[int, int], int] = {}
-    for shape in shapes:
-        key = COLOURS.index(shape.colour), SHAPES.index(shape.shape)
-        groups[key] = groups.get(key, 0) + 1
-    if language == "ko":
-        return ", ".join(
-            f"{korean_colour(COLOURS[c])} {phrases.SHAPES[SHAPES[s]]} {n}개" for (c, s), n in sorted(groups.items())
-        )
-    return ", ".join(f"{n} {COLOURS[c]} {SHAPES[s]}{'s' * (n > 1)}" for (c, s), n in sorted(groups.items()))
+def names(frame: Frame, shapes: list[Shape]) -> list[tuple[str, int]]:
+    return [(shape.name(frame.language), shape.place) for shape in shapes]
+
+
+def described(frame: Frame, scene: Scene, shapes: list[Shape]):
+    named = names(frame, shapes)
+    return lambda: frame.task(scene, "describe", frame.say("shapes", list=", ".join(n for n, _ in named)), named)
 
 
 def counted(frame: Frame, scene: Scene, shapes: list[Shape], question: str):
-    chosen = frame.random.choice(shapes)
-    number, gaps = {
-        "count": (len(shapes), {}),
-        "count colour": (sum(s.colour == chosen.colour for s in shapes), {"colour": colour_name(frame, chosen)}),
-        "count shape": (sum(s.shape == chosen.shape for s in shapes), {"shape": shape_name(frame, chosen)}),
+    one = frame.random.choice(shapes)
+    chosen, gaps = {
+        "count": (shapes, {}),
+        "count colour": ([s for s in shapes if s.colour == one.colour], {"colour": colour_name(frame, one)}),
+        "count shape": ([s for s in shapes if s.shape == one.shape], {"shape": shape_name(frame, one)}),
     }[question]
-    return lambda: frame.ask(scene, question, frame.say("number", number=number), **gaps)
+    (first, place), *others = names(frame, chosen)
+    named = [(capital(first), place), *others]
+    answer = frame.say("counted", list=", ".join(name for name, _ in named), number=len(chosen))
+    return lambda: frame.ask(scene, question, answer, named, **gaps)
 
 
 def unique(frame: Frame, scene: Scene, shapes: list[Shape], question: str):
     """The colour of the only one of its shape, or the shape of the only one of its colour."""
-    attribute = {"colour": "shape", "shape": "colour"}[question]
-    values = [getattr(s, attribute) for s in shapes]
-    alone = [s for s in shapes if values.count(getattr(s, attribute)) == 1]
+    asked, of, name = {
+        "colour": ("shape", shape_name, colour_name),
+        "shape": ("colour", colour_name, shape_name),
+    }[question]
+    values = [getattr(s, asked) for s in shapes]
+    alone = [s for s in shapes if values.count(getattr(s, asked)) == 1]
     if not alone:
         return None
     chosen = frame.random.choice(alone)
-    if question == "colour":
-        return lambda: frame.ask(
-            scene, question, it_is(frame, colour_name(frame, chosen)), shape=shape_name(frame, chosen)
-        )
+    it = capital(name(frame, chosen))
     return lambda: frame.ask(
-        scene, question, it_is(frame, shape_name(frame, chosen)), colour=colour_name(frame, chosen)
+        scene, question, frame.say("it is", it=it), [(it, chosen.place)], **{asked: of(frame, chosen)}
     )
 
 
@@ -134,20 +137,22 @@ def outermost(frame: Frame, scene: Scene, shapes: list[Shape], question: str):
         ordered.reverse()
     if len(ordered) > 1 and abs(ordered[0].x - ordered[1].x) < ordered[0].radius:
         return None
-    return lambda: frame.ask(scene, question, it_is(frame, ordered[0].name(frame.language)))
+    it = capital(ordered[0].name(frame.language))
+    return lambda: frame.ask(scene, question, frame.say("it is", it=it), [(it, ordered[0].place)])
 
 
 def sides(frame: Frame, scene: Scene, shapes: list[Shape]):
-    names = [s.name(frame.language) for s in shapes]
-    alone = [s for s, name in zip(shapes, names) if names.count(name) == 1]
+    every = [name for name, _ in names(frame, shapes)]
+    alone = [s for s, name in zip(shapes, every) if every.count(name) == 1]
     if len(alone) < 2:
         return None
     first, second = frame.random.sample(alone, 2)
     if abs(first.x - second.x) < max(first.radius, second.radius):
         return None
-    side = "left" if first.x < second.x else "right"
+    left, right = named = names(frame, sorted((first, second), key=lambda s: s.x))
+    answer = frame.say("sides", left=left[0], right=right[0])
     gaps = {"first": first.name(frame.language), "second": second.name(frame.language)}
-    return lambda: frame.ask(scene, "side", frame.say(side), **gaps)
+    return lambda: frame.ask(scene, "side", answer, named, **gaps)
 
 
 def colour_name(frame: Frame, shape: Shape) -> str:
@@ -158,5 +163,5 @@ def shape_name(frame: Frame, shape: Shape) -> str:
     return phrases.SHAPES[shape.shape] if frame.language == "ko" else shape.shape
 
 
-def it_is(frame: Frame, it: str) -> str:
-    return frame.say("it is", it=it if frame.language == "ko" else it.capitalize())
+def capital(text: str) -> str:
+    return text[0].upper() + text[1:]
