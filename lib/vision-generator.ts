@@ -69,22 +69,22 @@ export class VisionGenerator implements ChatSource {
     return this.runTask('describe', image, options);
   }
 
-  /** Reads the text (OCR): 300 tokens, temperature 0. */
+  /** Reads the text (OCR): 300 tokens, temperature 0, no repetition penalty. */
   extractText<T = unknown>(image: ImageInput, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
     return this.runTask('ocr', image, options);
   }
 
-  /** Explains a chart: 300 tokens, temperature 0.1. */
+  /** Explains a chart: 300 tokens, temperature 0.1, no repetition penalty. */
   analyzeChart<T = unknown>(image: ImageInput, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
     return this.runTask('chart', image, options);
   }
 
-  /** Explains a table: 400 tokens, temperature 0.1. */
+  /** Explains a table: 400 tokens, temperature 0.1, no repetition penalty. */
   analyzeTable<T = unknown>(image: ImageInput, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
     return this.runTask('table', image, options);
   }
 
-  /** Converts a document to Markdown: 500 tokens, temperature 0. */
+  /** Converts a document to Markdown: 500 tokens, temperature 0, no repetition penalty. */
   convertToMarkdown<T = unknown>(image: ImageInput, options?: VisionTaskOptions<T>): Generation<VisionResult<T>> {
     return this.runTask('markdown', image, options);
   }

@@ -11,14 +11,16 @@ export interface TaskDefaults {
   temperature: number;
   /** Where answers repeat: the rows of a table, the marks of Markdown. */
   promptLookup?: number;
+  /** 1, none, where answers copy: what a page says twice is written twice, and 1,000,000 keeps its zeros. */
+  repetitionPenalty?: number;
 }
 
 export const TASK_DEFAULTS: Record<VisionTask | 'question', TaskDefaults> = {
   describe: { maxTokens: 200, temperature: 0.1 },
-  ocr: { maxTokens: 300, temperature: 0, promptLookup: 15 },
-  chart: { maxTokens: 300, temperature: 0.1 },
-  table: { maxTokens: 400, temperature: 0.1, promptLookup: 15 },
-  markdown: { maxTokens: 500, temperature: 0, promptLookup: 15 },
+  ocr: { maxTokens: 300, temperature: 0, promptLookup: 15, repetitionPenalty: 1 },
+  chart: { maxTokens: 300, temperature: 0.1, repetitionPenalty: 1 },
+  table: { maxTokens: 400, temperature: 0.1, promptLookup: 15, repetitionPenalty: 1 },
+  markdown: { maxTokens: 500, temperature: 0, promptLookup: 15, repetitionPenalty: 1 },
   summarize: { maxTokens: 400, temperature: 0.1 },
   question: { maxTokens: 250, temperature: 0.1 },
 };

@@ -264,10 +264,10 @@ describe('the tasks of the vision generator', () => {
   it('have their limits', () => {
     expect(TASK_DEFAULTS).toEqual({
       describe: { maxTokens: 200, temperature: 0.1 },
-      ocr: { maxTokens: 300, temperature: 0, promptLookup: 15 },
-      chart: { maxTokens: 300, temperature: 0.1 },
-      table: { maxTokens: 400, temperature: 0.1, promptLookup: 15 },
-      markdown: { maxTokens: 500, temperature: 0, promptLookup: 15 },
+      ocr: { maxTokens: 300, temperature: 0, promptLookup: 15, repetitionPenalty: 1 },
+      chart: { maxTokens: 300, temperature: 0.1, repetitionPenalty: 1 },
+      table: { maxTokens: 400, temperature: 0.1, promptLookup: 15, repetitionPenalty: 1 },
+      markdown: { maxTokens: 500, temperature: 0, promptLookup: 15, repetitionPenalty: 1 },
       summarize: { maxTokens: 400, temperature: 0.1 },
       question: { maxTokens: 250, temperature: 0.1 },
     });
