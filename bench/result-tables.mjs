@@ -22,7 +22,7 @@ function heading({ machine, run }) {
 
 function caption({ machine, versions, run }) {
   const parts = [
-    `Model: \`${run.model}\`, random weights`,
+    `Model: \`${run.model}\``,
     `device: ${run.device}`,
     ...(run.threads === undefined ? [] : [`threads: ${run.threads}`, `rounds: ${run.rounds}`]),
     `memory: ${Math.round(machine.memoryBytes / 2 ** 30)} GiB`,

@@ -3,7 +3,7 @@
 
     python models/demo/train.py <folder> [--steps n] [--from models/demo.gguf]
 
---from goes on from a finished model: the tower need not learn alone again. <folder> gets log.jsonl, state.pt (from which an interrupted run goes on) and, at the end, checkpoint/: a Hugging Face folder.
+--from goes on from a finished model: the tower need not learn alone again, and the rate is lower. <folder> gets log.jsonl, state.pt (from which an interrupted run goes on) and, at the end, checkpoint/: a Hugging Face folder.
 """
 
 import argparse
@@ -30,7 +30,10 @@ SEED = 20261128
 PICTURES, CHATS = 32, 48  # samples in a batch
 SEEING_STEPS = 1800  # in which the tower learns alone
 EASY_STEPS = 1000  # of them, until the pages are as varied as they get
-WARMUP, DECAY = 50, 0.3  # steps; share of the steps in which the rate falls to nothing
+WARMUP = 50  # steps
+# Share of the optimizers' rate, and share of the steps in which it falls to nothing: of a fresh model, and of a finished one.
+FRESH, GOING_ON = (1.0, 0.3), (0.5, 0.7)
+HEADS_STEPS = 250  # in which the fresh heads of seeing and pointing learn from a finished model and do not change it
 SEEING_WEIGHT, POINTING_WEIGHT = 1.0, 0.3
 WINDOW = 8  # batches that are sorted by length together
 CHAT_EVERY = 8  # batches of pictures to one of conversations
@@ -92,19 +95,21 @@ class Training(torch.nn.Module):
         last = self.model.model(**inputs, use_cache=False).last_hidden_state
         return last, list(self.after)
 
-    def forward(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Losses and, of the answers' tokens, whether each is right."""
+    def forward(self, inputs: dict[str, torch.Tensor], heads_alone: bool = False) -> dict[str, torch.Tensor]:
+        """Losses and, of the answers' tokens, whether each is right. heads_alone: seeing and pointing leave the model as it is."""
         out, ids = {}, inputs["input_ids"]
         if "pixel_values" in inputs:
             states = self.look(inputs)
-            out["seeing"], out["seen"] = self.seeing(states, inputs["codes"])
+            shown = states.detach() if heads_alone else states
+            out["seeing"], out["seen"] = self.seeing(shown, inputs["codes"])
             if ids.shape[1] == 0:
                 return out
             mask = inputs["cross_attention_mask"]
             hidden, after = self.answer(
                 input_ids=ids, cross_attention_states=states.flatten(0, 1), cross_attention_mask=mask
             )
-            out["pointing"] = self.point(after, states, inputs["shown"], inputs["wanted"])
+            after = [hidden.detach() for hidden in after] if heads_alone else after
+            out["pointing"] = self.point(after, shown, inputs["shown"], inputs["wanted"])
         else:
             hidden = self.model.model(input_ids=ids, use_cache=False).last_hidden_state
         labels = inputs["labels"][:, 1:]
@@ -142,9 +147,10 @@ def optimizers(training: Training) -> list[torch.optim.Optimizer]:
     return steppers
 
 
-def rate(step: int, steps: int, first: int) -> float:
+def rate(step: int, first: int, steps: int) -> float:
     """Share of the full rate: up from the first step, level, down to nothing."""
-    return min(1.0, (step - first + 1) / WARMUP, max(0.0, (steps - step) / (steps * DECAY)))
+    most, decay = GOING_ON if first else FRESH
+    return most * min(1.0, (step - first + 1) / WARMUP, max(0.0, (steps - step) / ((steps - first) * decay)))
 
 
 def main() -> None:
@@ -157,9 +163,11 @@ def main() -> None:
     args.folder.mkdir(parents=True, exist_ok=True)
     training = Training()
     steppers = optimizers(training)
-    first, step = 0, restore(args.folder / "state.pt", training, steppers)
+    first = SEEING_STEPS if args.finished else 0
+    step = restore(args.folder / "state.pt", training, steppers)
     if step == 0 and args.finished:
-        first = step = go_on(args.finished, training)
+        step = first
+        take_over(args.finished, training)
     loader = iter(DataLoader(Batches(step), batch_size=None, num_workers=args.workers, prefetch_factor=24))
     log = (args.folder / "log.jsonl").open("a", encoding="utf-8")
     begun, sums = time.monotonic(), {}
@@ -167,13 +175,14 @@ def main() -> None:
         inputs = next(loader)
         for stepper in steppers:
             for group in stepper.param_groups:
-                group["lr"] = group["initial_lr"] * rate(step, args.steps, first)
+                group["lr"] = group["initial_lr"] * rate(step, first, args.steps)
         with torch.autocast("cpu", torch.bfloat16, enabled=demo.NARROW):
-            out = training(inputs)
+            out = training(inputs, heads_alone=step < first + HEADS_STEPS if first else False)
         loss = out.get("answers", 0.0) + SEEING_WEIGHT * out.get("seeing", 0.0)
         loss = loss + POINTING_WEIGHT * out.get("pointing", 0.0)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(training.parameters(), 1.0)
+        for part in (training.model, training.seeing, training.pointing):
+            torch.nn.utils.clip_grad_norm_(part.parameters(), 1.0)
         for stepper in steppers:
             stepper.step()
             stepper.zero_grad(set_to_none=True)
@@ -229,11 +238,10 @@ def restore(file: Path, training: Training, steppers: list[torch.optim.Optimizer
     return state["step"]
 
 
-def go_on(file: Path, training: Training) -> int:
-    """Takes the weights of a finished model; the step after those in which the tower learns alone."""
+def take_over(file: Path, training: Training) -> None:
+    """Takes the weights of a finished model."""
     kept = shipped.weights(file, demo.DEMO.head_dim, vocabulary.tokens())
     training.model.load_state_dict({name: kept[name].view_as(now) for name, now in training.model.state_dict().items()})
-    return SEEING_STEPS
 
 
 if __name__ == "__main__":
