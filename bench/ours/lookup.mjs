@@ -1,39 +1,48 @@
-// Lists and tables rewritten as Markdown: tokens per second, from the first token on, with prompt lookup and without.
+// Text rewritten as Markdown: tokens per second, from the first token on, with prompt lookup and without.
 
 import { TextGenerator } from '../../dist/index.js';
 import { TASK_DEFAULTS } from '../../dist/vision-tasks.js';
 import { openManager, turn } from './model.mjs';
 
-const { promptLookup } = TASK_DEFAULTS.markdown;
-const TEXTS = [
-  'Rewrite this as a Markdown table:\nName,Price,Count\napple,120,34\nbread,450,7\ncoffee,380,12',
-  'Rewrite this as a Markdown list:\ngreen garden, silver moon, paper kite, summer rain, river stone',
-  '다음을 마크다운 표로 바꿔 주세요:\n이름,점수,수량\n사과,120,34\n우유,450,7\n커피,380,12',
-  '다음을 마크다운 목록으로 바꿔 주세요:\n가을 바다, 은행 나무, 겨울 여행, 딸기 우유, 바람 소리',
-];
+const { promptLookup, repetitionPenalty } = TASK_DEFAULTS.markdown;
+const TEXTS = {
+  lines: [
+    'Rewrite this as a Markdown list:\nsilver bridge over the river stone\ngreen garden behind the old tower\nwinter coffee and summer fruit',
+    '다음을 마크다운 목록으로 바꿔 주세요:\n가을 바다 모래 위의 은행 나무 그림자\n겨울 여행 가방 속의 노란 장갑과 우산\n딸기 우유와 감자 만두를 먹는 고양이',
+  ],
+  tables: [
+    'Rewrite this as a Markdown table:\nName,Price,Count\napple,120,34\nbread,450,7\ncoffee,380,12',
+    '다음을 마크다운 표로 바꿔 주세요:\n이름,점수,수량\n사과,120,34\n우유,450,7\n커피,380,12',
+  ],
+};
 
 await turn(async ({ repeat, ...model }) => {
   const manager = await openManager(model, { contextSize: 1024 });
   const generator = new TextGenerator(manager);
-  const rewriteAll = async (lookup) => {
+  const rewriteAll = async (texts, lookup) => {
     const answers = [];
     let [tokens, seconds] = [0, 0];
-    for (const text of TEXTS) {
+    for (const text of texts) {
       const start = performance.now();
-      const answer = await generator.generate(text, { temperature: 0, maxTokens: 200, promptLookup: lookup });
+      const options = { temperature: 0, maxTokens: 200, repetitionPenalty, promptLookup: lookup };
+      const answer = await generator.generate(text, options);
       seconds += (performance.now() - start) / 1e3 - answer.timeToFirstToken;
       tokens += answer.outputTokens - 1; // the first belongs to the prompt
       answers.push(answer.response);
     }
     return { answers, speed: tokens / seconds };
   };
-  const result = { plain: [], lookup: [] };
-  for (let i = 0; i <= repeat; i++) {
-    const [plain, lookedUp] = [await rewriteAll(0), await rewriteAll(promptLookup)];
-    if (plain.answers.join('\0') !== lookedUp.answers.join('\0')) throw new Error('prompt lookup changed an answer');
-    if (i === 0) continue; // warms up
-    result.plain.push(plain.speed);
-    result.lookup.push(lookedUp.speed);
+  const result = {};
+  for (const [kind, texts] of Object.entries(TEXTS)) {
+    const speeds = { plain: [], lookup: [] };
+    for (let i = 0; i <= repeat; i++) {
+      const [plain, lookedUp] = [await rewriteAll(texts, 0), await rewriteAll(texts, promptLookup)];
+      if (plain.answers.join('\0') !== lookedUp.answers.join('\0')) throw new Error('prompt lookup changed an answer');
+      if (i === 0) continue; // warms up
+      speeds.plain.push(plain.speed);
+      speeds.lookup.push(lookedUp.speed);
+    }
+    result[kind] = speeds;
   }
   await manager.unloadModel();
   return result;

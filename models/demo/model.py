@@ -57,7 +57,6 @@ def fresh(config: Configuration, seed: int) -> MllamaForConditionalGeneration:
     ]  # leaving i - 1 is entering i
     described._attn_implementation = ATTENTION
     model = MllamaForConditionalGeneration(described)
-    multiply_patches(model.model.vision_model.patch_embedding)
     with torch.no_grad():
         for name, module in model.named_modules():
             if isinstance(module, torch.nn.Linear) and name != "lm_head":
@@ -74,18 +73,6 @@ def fresh(config: Configuration, seed: int) -> MllamaForConditionalGeneration:
         vision.gated_positional_embedding.tile_embedding.weight[1:] = positions
         close_unused_tiles(model)
     return model
-
-
-def multiply_patches(convolution: torch.nn.Conv2d) -> None:
-    """Patches do not overlap: on a CPU one product of matrices is much faster than the convolution, and the same."""
-
-    def forward(pixels: torch.Tensor) -> torch.Tensor:
-        side = pixels.shape[-1] // PATCH
-        patches = pixels.unflatten(3, (side, PATCH)).unflatten(2, (side, PATCH)).permute(0, 2, 4, 1, 3, 5)
-        product = patches.flatten(3).flatten(1, 2) @ convolution.weight.flatten(1).T
-        return product.transpose(1, 2).unflatten(2, (side, side))
-
-    convolution.forward = forward
 
 
 def strokes(count: int) -> torch.Tensor:

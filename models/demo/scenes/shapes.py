@@ -1,4 +1,4 @@
-"""Coloured shapes side by side: how many, which, where.
+"""Coloured shapes in a row or a column: how many, which, where.
 
 Answers name shapes in the order in which one reads, and count what they have named: so the model can do it one by one.
 """
@@ -48,19 +48,19 @@ def draw(frame: Frame) -> Scene:
 
 
 def place(frame: Frame) -> list[Shape]:
-    """One to six shapes in cells of a grid, as one reads; few colours and kinds, so that counting means something."""
-    random = frame.random
-    columns = max(2, min(6, round(3 * (frame.width / frame.height) ** 0.5)))
-    rows = max(1, min(5, round(6 / columns)))
-    cells = [(row, column) for row in range(rows) for column in range(columns)]
-    count = min(len(cells), random.randint(1, 6))
+    """One to four shapes along the longer side, as one reads; few colours and kinds, so that counting means something."""
+    random, is_wide = frame.random, frame.width >= frame.height
+    length, depth = sorted((frame.width, frame.height), reverse=True)
+    cells = min(6, round(3 * (length / depth) ** 0.5))
+    chosen = sorted(random.sample(range(cells), random.randint(1, min(cells, 4))))
     kinds, colours = random.sample(SHAPES, random.randint(1, 3)), random.sample(COLOURS, random.randint(1, 3))
-    width, height = frame.width / columns, frame.height / rows
+    slot = length / cells
     found = []
-    for row, column in sorted(random.sample(cells, count)):
-        radius = min(width, height) * random.uniform(0.24, 0.42)
-        x = width * (column + 0.5) + random.uniform(-1, 1) * (width / 2 - radius) * 0.6
-        y = height * (row + 0.5) + random.uniform(-1, 1) * (height / 2 - radius) * 0.6
+    for cell in chosen:
+        radius = min(slot, depth) * random.uniform(0.26, 0.42)
+        along = slot * (cell + 0.5) + random.uniform(-1, 1) * (slot / 2 - radius) * 0.6
+        across = depth / 2 + random.uniform(-1, 1) * (depth / 2 - radius) * 0.6
+        x, y = (along, across) if is_wide else (across, along)
         found.append(Shape(random.choice(kinds), random.choice(colours), x, y, radius))
     return found
 
@@ -81,14 +81,14 @@ def paint(frame: Frame, shape: Shape) -> int:
 
 
 def ask(frame: Frame, scene: Scene, shapes: list[Shape]) -> None:
-    """Three of the questions that have one clear answer, and now and then the description."""
+    """Four of the questions that have one clear answer, and now and then the description."""
     random = frame.random
     questions = [counted(frame, scene, shapes, name) for name in ("count", "count colour", "count shape")]
     questions += [unique(frame, scene, shapes, name) for name in ("colour", "shape")]
     questions += [outermost(frame, scene, shapes, name) for name in ("leftmost", "rightmost")]
     questions += [sides(frame, scene, shapes) for _ in range(2)]
     questions += [described(frame, scene, shapes)] * 2
-    for question in random.sample([q for q in questions if q], 3):
+    for question in random.sample([q for q in questions if q], 4):
         question()
 
 
