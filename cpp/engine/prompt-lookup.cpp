@@ -42,11 +42,15 @@ std::vector<int32_t> prompt_lookup::guess(const std::vector<int32_t> & tokens, i
 }
 
 void prompt_lookup::learn(int32_t n_guessed, int32_t n_right) {
+    if (n_right > 0) {
+        n_next_pause_ = shortest_pause;
+    }
     if (n_right == n_guessed) {
         n_next_ = std::min(n_max_, std::max(n_next_, 2 * n_guessed + 1));
     } else if (n_right == 0) {
-        n_next_  = std::min(n_max_, first_length);
-        n_pause_ = pause;
+        n_next_       = std::min(n_max_, first_length);
+        n_pause_      = n_next_pause_;
+        n_next_pause_ = std::min(longest_pause, 2 * n_next_pause_);
     } else {
         n_next_ = std::min(n_max_, std::max(first_length, n_right));
     }

@@ -25,7 +25,10 @@ class prompt_lookup {
      */
     std::vector<int32_t> guess(const std::vector<int32_t> & tokens, int32_t n_most, int64_t n_vocab) const;
 
-    /** How far the last guess, not an empty one, came true: longer ones follow, shorter ones, or none for a while. */
+    /**
+     * How far the last guess, not an empty one, came true: longer ones follow, shorter ones, or none for a while, which
+     * is twice as long after each further one that was all wrong.
+     */
     void learn(int32_t n_guessed, int32_t n_right);
 
     /** A token was added without a guess. */
@@ -35,11 +38,15 @@ class prompt_lookup {
     static constexpr int32_t first_length = 3; // with the token that is certain, four rows
     static constexpr int32_t min_match    = 2;
     static constexpr int32_t max_match    = 4;
-    static constexpr int32_t pause        = 16; // tokens without a guess after one that was all wrong
+    // Tokens without a guess after one that was all wrong. At the seams of a text that is copied guesses fail and soon
+    // come true again; where nothing is copied, they are to cost nothing.
+    static constexpr int32_t shortest_pause = 2;
+    static constexpr int32_t longest_pause  = 32;
 
     int32_t n_max_;
-    int32_t n_next_;      // length of the next guess
-    int32_t n_pause_ = 0; // tokens until then
+    int32_t n_next_;           // length of the next guess
+    int32_t n_pause_      = 0; // tokens until then
+    int32_t n_next_pause_ = shortest_pause;
 };
 
 } // namespace bllossom

@@ -56,12 +56,21 @@ void guesses_grow_while_they_come_true_and_pause_when_they_do_not() {
     CHECK(length(lookup) == 9);
     lookup.learn(9, 1);
     CHECK(length(lookup) == 3);
-    lookup.learn(3, 0);
-    for (int i = 0; i < 16; i++) {
-        CHECK(length(lookup) == 0);
-        lookup.rest();
+
+    const auto pause = [&] {
+        int n = 0;
+        for (; length(lookup) == 0; n++) {
+            lookup.rest();
+        }
+        return n;
+    };
+    for (const int expected : {2, 4, 8, 16, 32, 32}) {
+        lookup.learn(3, 0);
+        CHECK(pause() == expected);
     }
-    CHECK(length(lookup) == 3);
+    lookup.learn(3, 1);
+    lookup.learn(3, 0);
+    CHECK(pause() == 2);
 
     prompt_lookup shorter(2);
     CHECK(length(shorter) == 2);
