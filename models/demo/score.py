@@ -51,6 +51,7 @@ def main() -> None:
             "all",
             f"{record['kind']}: {record['question']}",
             f"{record['kind']} ({record['language']})",
+            f"{record['kind']}, tiles {record['ratio']}",
             f"tiles {record['ratio']}",
         ):
             groups[group].append(exact)

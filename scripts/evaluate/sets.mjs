@@ -48,6 +48,7 @@ function fromLine(folder, line) {
   const groups = [
     kind && question && `${kind}: ${question}`,
     kind && language && `${kind} (${language})`,
+    kind && ratio && `${kind}, tiles ${ratio}`,
     ratio && `tiles ${ratio}`,
   ];
   return { file: path.join(folder, file), prompt, task, answer, groups: groups.filter(Boolean) };

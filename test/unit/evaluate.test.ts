@@ -67,7 +67,7 @@ describe('a set', () => {
     expect(readSet(set)).toEqual([
       {
         ...{ file: join(set, 'a.png'), prompt: 'How many?', task: undefined, answer: '3.' },
-        groups: ['shapes: count', 'shapes (en)', 'tiles 2x1'],
+        groups: ['shapes: count', 'shapes (en)', 'shapes, tiles 2x1', 'tiles 2x1'],
       },
     ]);
   });
