@@ -6,7 +6,7 @@ from . import chart, document, receipt, shapes, table, text, word
 SCENES = {
     "word": (word.draw, 4),
     "text": (text.draw, 7),
-    "shapes": (shapes.draw, 12),
+    "shapes": (shapes.draw, 20),
     "chart": (chart.draw, 5),
     "table": (table.draw, 3),
     "receipt": (receipt.draw, 2),

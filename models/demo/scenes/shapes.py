@@ -83,11 +83,12 @@ def paint(frame: Frame, shape: Shape) -> int:
 def ask(frame: Frame, scene: Scene, shapes: list[Shape]) -> None:
     """Four of the questions that have one clear answer, and now and then the description."""
     random = frame.random
-    questions = [counted(frame, scene, shapes, name) for name in ("count", "count colour", "count shape")]
+    counts = ("count", "count colour", "count colour", "count shape", "count shape")
+    questions = [counted(frame, scene, shapes, name) for name in counts]
     questions += [unique(frame, scene, shapes, name) for name in ("colour", "shape")]
     questions += [outermost(frame, scene, shapes, name) for name in ("leftmost", "rightmost")]
-    questions += [sides(frame, scene, shapes) for _ in range(2)]
-    questions += [described(frame, scene, shapes)] * 2
+    questions += [sides(frame, scene, shapes) for _ in range(4)]
+    questions += [described(frame, scene, shapes)]
     for question in random.sample([q for q in questions if q], 4):
         question()
 
