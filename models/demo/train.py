@@ -177,7 +177,7 @@ def main() -> None:
             for group in stepper.param_groups:
                 group["lr"] = group["initial_lr"] * rate(step, first, args.steps)
         with torch.autocast("cpu", torch.bfloat16, enabled=demo.NARROW):
-            out = training(inputs, heads_alone=step < first + HEADS_STEPS if first else False)
+            out = training(inputs, heads_alone=0 < first and step < first + HEADS_STEPS)
         loss = out.get("answers", 0.0) + SEEING_WEIGHT * out.get("seeing", 0.0)
         loss = loss + POINTING_WEIGHT * out.get("pointing", 0.0)
         loss.backward()
