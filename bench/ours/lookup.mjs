@@ -5,10 +5,11 @@ import { TASK_DEFAULTS } from '../../dist/vision-tasks.js';
 import { openManager, turn } from './model.mjs';
 
 const { promptLookup, repetitionPenalty } = TASK_DEFAULTS.markdown;
+/** Of words that the demo model knows: what it garbles, it does not copy. */
 const TEXTS = {
   lines: [
-    'Rewrite this as a Markdown list:\nsilver bridge over the river stone\ngreen garden behind the old tower\nwinter coffee and summer fruit',
-    '다음을 마크다운 목록으로 바꿔 주세요:\n가을 바다 모래 위의 은행 나무 그림자\n겨울 여행 가방 속의 노란 장갑과 우산\n딸기 우유와 감자 만두를 먹는 고양이',
+    'Rewrite this as a Markdown list:\nHarbor monkey fence butter\nMotor apple street palace science\nMoon bike canvas tent\nWinter tower beach field shirt drum',
+    '다음을 마크다운 목록으로 바꿔 주세요:\n가구 음료 선생 물고기\n양말 연구 강아지 회의\n간장 화요일 수박 숲길 산책\n외국 해변 우산 비누 영어 여름',
   ],
   tables: [
     'Rewrite this as a Markdown table:\nName,Price,Count\napple,120,34\nbread,450,7\ncoffee,380,12',
