@@ -14,6 +14,7 @@ const QUESTIONS = [
   { picture: 'receipt.png', task: 'ocr', language: 'ko' },
   { picture: 'receipt.png', prompt: '합계는 얼마인가요?' },
   { picture: 'shapes.png', prompt: 'How many shapes are there?' },
+  { picture: 'shapes.png', prompt: 'How many green shapes are there?' },
   { picture: 'shapes.png', prompt: 'Which shape is on the left?' },
   { picture: 'table.png', task: 'markdown', language: 'en' },
   { picture: 'chart.png', task: 'chart', language: 'ko' },

@@ -40,8 +40,10 @@ DEMO = Configuration(
 )
 
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"  # that the training runs on
+
 # A processor without AVX-512 only emulates BF16. Compiled, in BF16, the backward pass of "eager" is the fastest.
-NARROW = torch.backends.cpu.get_cpu_capability() != "AVX2"
+NARROW = DEVICE == "cuda" or torch.backends.cpu.get_cpu_capability() != "AVX2"
 ATTENTION = "eager" if NARROW else "sdpa"
 
 
@@ -125,5 +127,5 @@ def save(model: MllamaForConditionalGeneration, folder: Path, config: Configurat
     tokenizer.dump(folder / "config.json", checkpoint.model_config(config))
     tokenizer.dump(folder / "generation_config.json", checkpoint.generation_config(config))
     tokenizer.dump(folder / "preprocessor_config.json", checkpoint.preprocessor_config(config))
-    weights = {name: value.detach().float().contiguous() for name, value in model.state_dict().items()}
+    weights = {name: value.detach().float().cpu().contiguous() for name, value in model.state_dict().items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})

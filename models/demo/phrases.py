@@ -57,10 +57,12 @@ ANSWERS = {
     "counted": {"ko": "{list}: {number}개입니다.", "en": "{list}: {number}."},
     "number": {"ko": "{number}개입니다.", "en": "{number}."},
     "it is": {"ko": "{it}입니다.", "en": "{it}."},
-    "sides": {
-        "ko": "{left}은 왼쪽, {right}은 오른쪽에 있습니다.",
-        "en": "The {left} is on the left, the {right} on the right.",
-    },
+    "colour": {"ko": "{shape}은 {colour}입니다.", "en": "The {shape} is {colour}."},
+    "shape": {"ko": "{colour} 도형은 {shape}입니다.", "en": "The {colour} shape is a {shape}."},
+    "one of": {"ko": "{name}({number})", "en": "{name} ({number})"},
+    "left": {"ko": "{list}: 왼쪽입니다.", "en": "{list}: left."},
+    "right": {"ko": "{list}: 오른쪽입니다.", "en": "{list}: right."},
+    "value": {"ko": "{label}: {value}입니다.", "en": "{label}: {value}."},
     "chart": {"ko": "막대 {number}개가 있는 차트입니다.", "en": "A bar chart with {number} bars."},
     "chart values": {
         "ko": "막대 차트입니다. 제목: {title}\n{values}\n가장 큰 값: {greatest}",

@@ -13,13 +13,14 @@ import tiling
 from configurations import ASPECT_RATIOS, MAX_TILES
 from scenes import SCENES, page, shapes
 from scenes.scene import Frame, Scene
-from spelling import IGNORED, Spelling
+from spelling import IGNORED, Dialogue, Spelling
+
+TOGETHER = 0.15  # share of the pictures whose questions are one conversation
 
 
 @dataclass
 class Sample:
-    tokens: list[int]
-    labels: list[int]  # what follows each token; IGNORED where nothing is learned
+    dialogue: Dialogue
     pixels: np.ndarray | None = None  # uint8 [tiles, tile, tile, 3]
     codes: np.ndarray | None = None  # int32 [tiles, patches, 2]
     shown: np.ndarray | None = None  # of the same shape: the places of what is drawn
@@ -52,17 +53,16 @@ class Maker:
         scene = page.draw(frame, ease) if plain or self.random.random() < 0.85 else shapes.draw(frame)
         if not plain:
             self.disturb(scene)
-        return self.seen(scene, [], [], [])
+        return self.seen(scene, Dialogue([], [], [], []))
 
-    def seen(self, scene: Scene, tokens: list[int], labels: list[int], named: list[int]) -> Sample:
+    def seen(self, scene: Scene, dialogue: Dialogue) -> Sample:
         pixels, rows, cols = tiling.tiles(scene.drawing.picture, self.tile)
         return Sample(
-            tokens,
-            labels,
+            dialogue,
             pixels,
             tiling.codes(scene.drawing.map, self.tile),
             tiling.codes(scene.drawing.places, self.tile),
-            pointing.places(labels, named, self.spelling, scene.drawing.things),
+            pointing.places(dialogue.labels, dialogue.named, self.spelling, scene.drawing.things),
             (rows, cols),
         )
 
@@ -82,21 +82,28 @@ class Maker:
 
     def sample(self) -> Sample:
         scene = self.scene()
-        return self.seen(scene, *self.spelling.dialogue(scene.turns, with_image=True))
+        if self.random.random() < TOGETHER:
+            return self.seen(scene, self.spelling.conversation(scene.turns, with_image=True))
+        return self.seen(scene, self.spelling.questions(scene.turns))
 
     def chat(self) -> Sample:
-        tokens, labels, _ = self.spelling.dialogue(chat.turns(self.random, self.held_out), with_image=False)
-        return Sample(tokens, labels)
+        return Sample(self.spelling.conversation(chat.turns(self.random, self.held_out), with_image=False))
 
 
 def batch(samples: list[Sample], spelling: Spelling, tile: int) -> dict[str, torch.Tensor]:
-    """Tensors under the names of MllamaForConditionalGeneration.forward, `codes` and `shown` [B, tiles, patches, 2] (-1: no tile), `wanted`."""
-    length = max(len(sample.tokens) for sample in samples)
+    """Tensors under the names of MllamaForConditionalGeneration.forward, `codes` and `shown` [B, tiles, patches, 2] (-1: no tile), `wanted`.
+
+    attention_mask is what is added to the scores, [B, 1, T, T].
+    """
+    length = max(len(sample.dialogue.tokens) for sample in samples)
     tokens = torch.full((len(samples), length), spelling.eot)
     labels = torch.full((len(samples), length), IGNORED)
+    apart = torch.zeros_like(tokens)
     for i, sample in enumerate(samples):
-        tokens[i, : len(sample.tokens)] = torch.tensor(sample.tokens)
-        labels[i, : len(sample.labels)] = torch.tensor(sample.labels)
+        used = len(sample.dialogue.tokens)
+        tokens[i, :used] = torch.tensor(sample.dialogue.tokens)
+        labels[i, :used] = torch.tensor(sample.dialogue.labels)
+        apart[i, :used] = torch.tensor(sample.dialogue.apart)
     out = {"input_ids": tokens, "labels": labels}
     if samples[0].pixels is None:
         return out
@@ -117,6 +124,8 @@ def batch(samples: list[Sample], spelling: Spelling, tile: int) -> dict[str, tor
     after_image = (tokens == spelling.image).cumsum(1)
     return {
         **out,
+        "attention_mask": torch.where(seen_before(apart), 0.0, torch.finfo(torch.float32).min)[:, None],
+        "position_ids": positions(apart),
         "pixel_values": torch.from_numpy(pixels),
         "aspect_ratio_ids": ids,
         "aspect_ratio_mask": mask,
@@ -125,3 +134,13 @@ def batch(samples: list[Sample], spelling: Spelling, tile: int) -> dict[str, tor
         "shown": torch.from_numpy(shown),
         "wanted": wanted,
     }
+
+
+def seen_before(apart: torch.Tensor) -> torch.Tensor:
+    """Which tokens each token attends to, [B, T, T]: those before it, but not those of other questions."""
+    return ((apart[:, None] == 0) | (apart[:, None] == apart[:, :, None])).tril()
+
+
+def positions(apart: torch.Tensor) -> torch.Tensor:
+    """The place of each token among those that it sees, [B, T]."""
+    return seen_before(apart).sum(-1) - 1

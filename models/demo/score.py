@@ -24,14 +24,14 @@ from train import spelling
 
 @torch.no_grad()
 def is_exact(reference: Reference, words, file: Path, record: dict) -> bool:
-    tokens, labels, _ = words.dialogue([Turn("", record["prompt"], record["answer"])], with_image=True)
+    dialogue = words.conversation([Turn("", record["prompt"], record["answer"])], with_image=True)
     pixels = dict(reference.processor.image_processor([Image.open(file)], return_tensors="pt"))
     pixels = {name: pixels[name] for name in ("pixel_values", "aspect_ratio_ids", "aspect_ratio_mask")}
-    ids = torch.tensor([tokens])
+    ids = torch.tensor([dialogue.tokens])
     after_image = (ids == words.image).cumsum(1)
     seen = after_image[:, :, None, None] * pixels["aspect_ratio_mask"][:, None]
     logits = reference.model(input_ids=ids, cross_attention_mask=seen, **pixels).logits[0, :-1]
-    expected = torch.tensor(labels[1:])
+    expected = torch.tensor(dialogue.labels[1:])
     learned = expected != IGNORED
     return bool((logits.argmax(-1)[learned] == expected[learned]).all())
 

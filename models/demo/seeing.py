@@ -48,7 +48,7 @@ class Seeing(nn.Module):
         scores = self.head(self.norm(states[:, :, 1:][shown])).float().view(len(codes), sum(PARTS))
         kind, *letters = scores.split(PARTS, dim=-1)
         classes, parts = targets(codes)
-        weights = torch.ones(PARTS[0])
+        weights = torch.ones(PARTS[0], device=scores.device)
         weights[0] = EMPTY_WEIGHT
         loss = functional.cross_entropy(kind, classes, weights)
         right = kind.argmax(-1) == classes

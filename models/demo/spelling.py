@@ -1,5 +1,6 @@
 """Dialogues as tokens: the chat template, and which of the tokens are learned."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 from tokenizers import Tokenizer
@@ -8,6 +9,24 @@ from scenes.scene import Turn
 from tokenizer import BOS, EOT, IMAGE
 
 IGNORED = -100
+
+
+@dataclass
+class Dialogue:
+    """Tokens, and what belongs to each of them."""
+
+    tokens: list[int]
+    labels: list[int]  # the token itself where it is learned: answers and their ends; IGNORED elsewhere
+    named: list[int]  # the place of what it names, or 0
+    apart: list[
+        int
+    ]  # the number of the question, from 1, which the other questions do not see; 0 where all that follows sees it
+
+    def add(self, asked: list[int], answer: list[int] = (), named: list[int] = (), apart: int = 0) -> None:
+        self.tokens += [*asked, *answer]
+        self.labels += [*[IGNORED] * len(asked), *answer]
+        self.named += [*[0] * len(asked), *named]
+        self.apart += [apart] * (len(asked) + len(answer))
 
 
 class Spelling:
@@ -41,14 +60,22 @@ class Spelling:
                     places[i] = place
         return [*encoding.ids, self.eot], [*places, 0]
 
-    def dialogue(self, turns: list[Turn], with_image: bool) -> tuple[list[int], list[int], list[int]]:
-        """Tokens and, shifted by none, labels: the answers and their ends, the rest is IGNORED; and the places of what they name."""
-        tokens, labels, places = [self.bos], [IGNORED], [0]
+    def conversation(self, turns: list[Turn], with_image: bool) -> Dialogue:
+        """One question after another, the picture before the first."""
+        dialogue = Dialogue([], [], [], [])
+        dialogue.add([self.bos])
         for i, turn in enumerate(turns):
-            asked = self.header("user") + [self.image] * (with_image and i == 0) + self.ids(turn.question) + [self.eot]
-            asked += self.header("assistant")
-            answer, named = self.answer(turn)
-            tokens += asked + answer
-            labels += [IGNORED] * len(asked) + answer
-            places += [0] * len(asked) + named
-        return tokens, labels, places
+            dialogue.add(self.header("user") + [self.image] * (with_image and i == 0))
+            dialogue.add(self.question(turn), *self.answer(turn))
+        return dialogue
+
+    def questions(self, turns: list[Turn]) -> Dialogue:
+        """Questions about one picture, each as if it were the only one: no answer can be copied from another."""
+        dialogue = Dialogue([], [], [], [])
+        dialogue.add([self.bos, *self.header("user"), self.image])
+        for i, turn in enumerate(turns, 1):
+            dialogue.add(self.question(turn), *self.answer(turn), apart=i)
+        return dialogue
+
+    def question(self, turn: Turn) -> list[int]:
+        return [*self.ids(turn.question), self.eot, *self.header("assistant")]

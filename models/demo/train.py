@@ -36,7 +36,7 @@ FRESH, GOING_ON = (1.0, 0.3), (0.5, 0.7)
 HEADS_STEPS = 250  # in which the fresh heads of seeing and pointing learn from a finished model and do not change it
 SEEING_WEIGHT, POINTING_WEIGHT = 1.0, 0.3
 WINDOW = 8  # batches that are sorted by length together
-CHAT_EVERY = 8  # batches of pictures to one of conversations
+CHAT_EVERY = 4  # batches of pictures to one of conversations
 
 
 def spelling() -> Spelling:
@@ -58,7 +58,9 @@ class Batches(IterableDataset):
             ease = max(0.0, 1 - step / EASY_STEPS)
             yield batch([maker.seeing(ease) for _ in range(PICTURES)], words, demo.DEMO.tile)
         while True:
-            samples = sorted((maker.sample() for _ in range(WINDOW * PICTURES)), key=lambda sample: len(sample.tokens))
+            samples = sorted(
+                (maker.sample() for _ in range(WINDOW * PICTURES)), key=lambda sample: len(sample.dialogue.tokens)
+            )
             groups = [samples[i : i + PICTURES] for i in range(0, len(samples), PICTURES)]
             maker.random.shuffle(groups)
             for i, group in enumerate(groups):
@@ -106,12 +108,16 @@ class Training(torch.nn.Module):
                 return out
             mask = inputs["cross_attention_mask"]
             hidden, after = self.answer(
-                input_ids=ids, cross_attention_states=states.flatten(0, 1), cross_attention_mask=mask
+                input_ids=ids,
+                attention_mask=inputs["attention_mask"],
+                position_ids=inputs["position_ids"],
+                cross_attention_states=states.flatten(0, 1),
+                cross_attention_mask=mask,
             )
             after = [hidden.detach() for hidden in after] if heads_alone else after
             out["pointing"] = self.point(after, shown, inputs["shown"], inputs["wanted"])
         else:
-            hidden = self.model.model(input_ids=ids, use_cache=False).last_hidden_state
+            hidden, _ = self.answer(input_ids=ids)
         labels = inputs["labels"][:, 1:]
         learned = labels != IGNORED
         logits = self.model.lm_head(hidden[:, :-1][learned]).float()
@@ -161,7 +167,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
-    training = Training()
+    training = Training().to(demo.DEVICE)
     steppers = optimizers(training)
     first = SEEING_STEPS if args.finished else 0
     step = restore(args.folder / "state.pt", training, steppers)
@@ -172,11 +178,11 @@ def main() -> None:
     log = (args.folder / "log.jsonl").open("a", encoding="utf-8")
     begun, sums = time.monotonic(), {}
     while step < args.steps:
-        inputs = next(loader)
+        inputs = {name: value.to(demo.DEVICE) for name, value in next(loader).items()}
         for stepper in steppers:
             for group in stepper.param_groups:
                 group["lr"] = group["initial_lr"] * rate(step, first, args.steps)
-        with torch.autocast("cpu", torch.bfloat16, enabled=demo.NARROW):
+        with torch.autocast(demo.DEVICE, torch.bfloat16, enabled=demo.NARROW):
             out = training(inputs, heads_alone=0 < first and step < first + HEADS_STEPS)
         loss = out.get("answers", 0.0) + SEEING_WEIGHT * out.get("seeing", 0.0)
         loss = loss + POINTING_WEIGHT * out.get("pointing", 0.0)
@@ -229,7 +235,7 @@ def restore(file: Path, training: Training, steppers: list[torch.optim.Optimizer
     """The step to go on from."""
     if not file.exists():
         return 0
-    state = torch.load(file)
+    state = torch.load(file, map_location=demo.DEVICE)
     training.load_state_dict(state["weights"])
     for stepper, kept in zip(steppers, state["optimizers"]):
         for group, now in zip(kept["param_groups"], stepper.param_groups):

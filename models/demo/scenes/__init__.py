@@ -5,10 +5,10 @@ from . import chart, document, receipt, shapes, table, text, word
 # kind -> how it is drawn, and its share of the pictures
 SCENES = {
     "word": (word.draw, 4),
-    "text": (text.draw, 7),
-    "shapes": (shapes.draw, 20),
-    "chart": (chart.draw, 5),
-    "table": (table.draw, 3),
-    "receipt": (receipt.draw, 2),
-    "document": (document.draw, 2),
+    "text": (text.draw, 9),
+    "shapes": (shapes.draw, 16),
+    "chart": (chart.draw, 8),
+    "table": (table.draw, 4),
+    "receipt": (receipt.draw, 3),
+    "document": (document.draw, 3),
 }

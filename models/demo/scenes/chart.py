@@ -45,15 +45,17 @@ def ask(frame: Frame, scene: Scene, title: str, labels: list[str], values: list[
     rows = "\n".join(f"{label}: {value}" for label, value in zip(labels, values))
     chosen = random.randrange(len(labels))
     questions = [
-        lambda: frame.ask(scene, "value", frame.say("it is", it=values[chosen]), label=labels[chosen]),
-        lambda: frame.ask(scene, "greatest", frame.say("it is", it=greatest)),
-        lambda: frame.ask(scene, "least", frame.say("it is", it=least)),
+        lambda: frame.ask(
+            scene, "value", frame.say("value", label=labels[chosen], value=values[chosen]), label=labels[chosen]
+        ),
+        lambda: frame.ask(scene, "greatest", frame.say("value", label=greatest, value=max(values))),
+        lambda: frame.ask(scene, "least", frame.say("value", label=least, value=min(values))),
         lambda: frame.ask(scene, "bars", frame.say("number", number=len(labels))),
         lambda: frame.ask(scene, "title", frame.say("it is", it=title)),
         lambda: frame.task(scene, "describe", frame.say("chart", number=len(labels))),
     ]
     turns = [lambda: frame.task(scene, "chart", frame.say("chart values", title=title, values=rows, greatest=greatest))]
-    turns += random.sample(questions, 1)
+    turns += random.sample(questions, 2)
     random.shuffle(turns)
     for turn in turns:
         turn()

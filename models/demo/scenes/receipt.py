@@ -38,7 +38,7 @@ def ask(frame: Frame, scene: Scene, shop: str, lines: list[tuple[str, str]]) -> 
     name, price = random.choice(lines[:-1])
     total = lines[-1][1]
     questions = [
-        lambda: frame.ask(scene, "price", frame.say("it is", it=price), label=name),
+        lambda: frame.ask(scene, "price", frame.say("value", label=name, value=price), label=name),
         lambda: frame.ask(scene, "total", frame.say("it is", it=total)),
         lambda: frame.task(scene, "describe", frame.say("receipt", title=shop, total=total)),
     ]
