@@ -35,7 +35,7 @@ class prompt_lookup {
 
   private:
     // What a further row may cost, as a share of a step of one row: of a large model, whose weights take long to read,
-    // it costs less; of one that lies in the cache, about that.
+    // it costs less; of one that lies in the cache, a little more.
     static constexpr float row_cost    = 0.4f;
     static constexpr float first_share = 0.8f; // of guessed tokens that come true, before there were any
     static constexpr float news        = 0.1f; // what the last guessed token counts in that share

@@ -53,7 +53,7 @@ class Maker:
         scene = page.draw(frame, ease) if plain or self.random.random() < 0.85 else shapes.draw(frame)
         if not plain:
             self.disturb(scene)
-        return self.seen(scene, Dialogue([], [], [], []))
+        return self.seen(scene, Dialogue())
 
     def seen(self, scene: Scene, dialogue: Dialogue) -> Sample:
         pixels, rows, cols = tiling.tiles(scene.drawing.picture, self.tile)

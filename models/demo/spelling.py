@@ -1,6 +1,6 @@
 """Dialogues as tokens: the chat template, and which of the tokens are learned."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from tokenizers import Tokenizer
@@ -15,12 +15,10 @@ IGNORED = -100
 class Dialogue:
     """Tokens, and what belongs to each of them."""
 
-    tokens: list[int]
-    labels: list[int]  # the token itself where it is learned: answers and their ends; IGNORED elsewhere
-    named: list[int]  # the place of what it names, or 0
-    apart: list[
-        int
-    ]  # the number of the question, from 1, which the other questions do not see; 0 where all that follows sees it
+    tokens: list[int] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)  # the token where it is learned, in answers; IGNORED elsewhere
+    named: list[int] = field(default_factory=list)  # the place of what it names, or 0
+    apart: list[int] = field(default_factory=list)  # which question it belongs to, from 1, and others do not see; or 0
 
     def add(self, asked: list[int], answer: list[int] = (), named: list[int] = (), apart: int = 0) -> None:
         self.tokens += [*asked, *answer]
@@ -62,7 +60,7 @@ class Spelling:
 
     def conversation(self, turns: list[Turn], with_image: bool) -> Dialogue:
         """One question after another, the picture before the first."""
-        dialogue = Dialogue([], [], [], [])
+        dialogue = Dialogue()
         dialogue.add([self.bos])
         for i, turn in enumerate(turns):
             dialogue.add(self.header("user") + [self.image] * (with_image and i == 0))
@@ -71,7 +69,7 @@ class Spelling:
 
     def questions(self, turns: list[Turn]) -> Dialogue:
         """Questions about one picture, each as if it were the only one: no answer can be copied from another."""
-        dialogue = Dialogue([], [], [], [])
+        dialogue = Dialogue()
         dialogue.add([self.bos, *self.header("user"), self.image])
         for i, turn in enumerate(turns, 1):
             dialogue.add(self.question(turn), *self.answer(turn), apart=i)
