@@ -71,15 +71,6 @@ void prefer_large_pages([[maybe_unused]] void * begin, [[maybe_unused]] uint64_t
 #endif
 }
 
-void touch_pages([[maybe_unused]] void * begin, [[maybe_unused]] uint64_t n_bytes) {
-#ifdef MADV_POPULATE_WRITE
-    advise(begin, n_bytes, MADV_POPULATE_WRITE);
-#elif defined(__linux__)
-    constexpr int populate_write = 23; // since Linux 5.14, which older headers do not know
-    advise(begin, n_bytes, populate_write);
-#endif
-}
-
 int32_t host_cores() {
 #ifdef __linux__
     cpu_set_t allowed;

@@ -31,8 +31,6 @@ uint64_t address_space_left() {
 
 void prefer_large_pages(void *, uint64_t) {} // there they need a privilege
 
-void touch_pages(void *, uint64_t) {}
-
 int32_t host_cores() {
     DWORD size = 0;
     GetLogicalProcessorInformationEx(RelationProcessorCore, nullptr, &size);

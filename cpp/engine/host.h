@@ -19,9 +19,6 @@ uint64_t address_space_left();
  */
 void prefer_large_pages(void * begin, uint64_t n_bytes);
 
-/** Has pages ready before they are filled; where the system cannot do that, nothing. Contents stay. */
-void touch_pages(void * begin, uint64_t n_bytes);
-
 /** Cores among the CPUs that this process may run on; the threads of one core count once where that can be told. */
 int32_t host_cores();
 

@@ -12,22 +12,16 @@
 #include "padding-tiles.h"
 #include "tensor-plan.h"
 #include "weight-placement.h"
+#include "weight-reader.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cmath>
-#include <future>
 #include <map>
 #include <new>
 #include <system_error>
-#include <tuple>
 
 namespace bllossom {
 
 namespace {
-
-constexpr size_t chunk_bytes     = 16 << 20; // read, checked and reported at once
-constexpr size_t min_share_bytes = 1 << 20;  // of a check, worth a thread
 
 /** The tensors of one buffer type. */
 struct weight_group {
@@ -44,38 +38,6 @@ ggml_backend_buffer_usage usage_of(const planned_tensor & planned) {
     const bool is_read_everywhere = planned.part == model_part::input && planned.use == tensor_use::vector;
     return is_read_everywhere ? GGML_BACKEND_BUFFER_USAGE_ANY : GGML_BACKEND_BUFFER_USAGE_WEIGHTS;
 }
-
-/** Has the pages of weights ready on a thread of its own: to clear them takes as long as to read a file from memory. */
-class page_toucher {
-  public:
-    explicit page_toucher(const std::vector<ggml_backend_buffer_ptr> & buffers) {
-        std::vector<ggml_backend_buffer_t> all;
-        for (const auto & buffer : buffers) {
-            if (is_host_memory(ggml_backend_buffer_get_type(buffer.get()))) {
-                all.push_back(buffer.get());
-            }
-        }
-        thread_ = std::async(std::launch::async, [this, all] {
-            for (ggml_backend_buffer_t buffer : all) {
-                touch(static_cast<char *>(ggml_backend_buffer_get_base(buffer)), ggml_backend_buffer_get_size(buffer));
-            }
-        });
-    }
-    ~page_toucher() { is_stopped_ = true; } // then the future waits
-
-    page_toucher(const page_toucher &)             = delete;
-    page_toucher & operator=(const page_toucher &) = delete;
-
-  private:
-    void touch(char * begin, size_t n_bytes) const {
-        for (size_t at = 0; at < n_bytes && !is_stopped_; at += chunk_bytes) {
-            touch_pages(begin + at, std::min(chunk_bytes, n_bytes - at));
-        }
-    }
-
-    std::atomic<bool> is_stopped_{false};
-    std::future<void> thread_;
-};
 
 class model_loader {
   public:
@@ -200,7 +162,7 @@ class model_loader {
             needed[where] += ggml_backend_alloc_ctx_tensors_from_buft_size(group.ctx, group.buffer_type);
             free[where] = free_memory(group.buffer_type);
         }
-        needed["CPU"] += staging_bytes();
+        needed["CPU"] += staging_bytes(plan_, backends_.n_threads());
         free["CPU"] = available_memory();
         for (const auto & [where, bytes] : needed) {
             if (bytes > free[where]) {
@@ -222,93 +184,13 @@ class model_loader {
         }
     }
 
-    // --- reading ---------------------------------------------------------------------------------------------
-
-    /** Room for the largest tensor that is not read in place: repacking takes a tensor as a whole. */
-    size_t staging_bytes() const {
-        uint64_t bytes = 0;
-        for (const auto & planned : plan_) {
-            const bool staged = planned.use != tensor_use::gate && !ggml_backend_buft_is_host(planned.buffer_type);
-            bytes             = std::max(bytes, staged ? planned.source->bytes : 0);
-        }
-        return bytes;
-    }
-
-    void report(size_t done) const {
-        const float part = float(double(done) / double(model_->n_bytes));
-        if (options_.progress && !options_.progress(part)) {
-            throw error(error_code::cancelled, "loading was cancelled");
-        }
-    }
-
-    void check_values(const source_tensor & source, const char * data, size_t size) const {
-        // ggml_validate_row_data takes whole blocks
-        const size_t block  = ggml_type_size(source.type);
-        const size_t shares = std::clamp<size_t>(size / min_share_bytes, 1, size_t(backends_.n_threads()));
-        const size_t step   = (size / block + shares - 1) / shares * block;
-
-        std::vector<std::future<bool>> checks;
-        for (size_t from = step; from < size; from += step) {
-            checks.push_back(std::async(std::launch::async, ggml_validate_row_data, source.type, data + from,
-                                        std::min(step, size - from)));
-        }
-        bool valid = ggml_validate_row_data(source.type, data, std::min(step, size));
-        for (auto & check : checks) {
-            valid = check.get() && valid;
-        }
-        if (!valid) {
-            source_.metadata().fail(format(
-                "tensor \"%s\" holds NaN or infinity; the file is damaged (checkTensors: false skips this check)",
-                source.name.c_str()));
-        }
-    }
-
-    /** Reads a tensor a few rows at a time, checking each. */
-    void read_checked(const source_tensor & source, char * to) {
-        const auto step = std::max<int64_t>(1, int64_t(chunk_bytes / source.row_bytes()));
-        for (int64_t row = 0; row < source.n_rows(); row += step) {
-            const int64_t n_rows = std::min(step, source.n_rows() - row);
-            const size_t from = size_t(row) * source.row_bytes(), size = size_t(n_rows) * source.row_bytes();
-            read_rows(source, row, n_rows, to + from);
-            if (options_.check_tensors) {
-                check_values(source, to + from, size);
-            }
-            done_ += size;
-            report(done_);
-        }
-    }
-
-    void read_tensor(const planned_tensor & planned, char * staging) {
-        const source_tensor & source = *planned.source;
-        if (planned.use == tensor_use::gate) {
-            const bool activated = planned.part == model_part::vision && model_->hp.vision.gates_activated;
-            float value          = 0.0f;
-            read_checked(source, reinterpret_cast<char *>(&value));
-            *planned.gate = activated ? value : std::tanh(value);
-            return;
-        }
-        ggml_tensor * tensor = *planned.slot;
-        if (ggml_backend_buffer_is_host(tensor->buffer)) {
-            read_checked(source, static_cast<char *>(tensor->data));
-            return;
-        }
-        read_checked(source, staging);
-        ggml_backend_tensor_set(tensor, staging, 0, size_t(source.bytes));
-    }
-
-    /** In the order of the files, so that a disk reads ahead. */
-    void read_tensors() {
-        std::sort(plan_.begin(), plan_.end(), [](const auto & a, const auto & b) {
-            return std::tie(a.source->file->path(), a.source->offset) <
-                   std::tie(b.source->file->path(), b.source->offset);
-        });
-        const std::unique_ptr<char[]> staging(new char[staging_bytes()]);
-        prefer_large_pages(staging.get(), staging_bytes());
-        const page_toucher toucher(model_->buffers);
-        report(0);
-        for (const auto & planned : plan_) {
-            read_tensor(planned, staging.get());
-        }
+    void read_tensors() const {
+        reading_options reading;
+        reading.check_values    = options_.check_tensors;
+        reading.gates_activated = model_->hp.vision.gates_activated;
+        reading.n_threads       = backends_.n_threads();
+        reading.progress        = options_.progress;
+        read_weights(plan_, reading);
     }
 
     const backend_set & backends_;
@@ -317,7 +199,6 @@ class model_loader {
     std::unique_ptr<model> model_;
     std::vector<planned_tensor> plan_;
     std::vector<weight_group> groups_;
-    size_t done_ = 0;
 };
 
 } // namespace
@@ -332,7 +213,7 @@ std::unique_ptr<model> load_model(const backend_set & backends, const load_optio
     } catch (const std::bad_alloc &) {
         throw error(error_code::out_of_memory, format("memory ran out while %s was loaded", options.path.c_str()));
     } catch (const std::system_error & e) { // of std::async
-        throw error(error_code::out_of_memory, format("no thread can be started to check weights: %s", e.what()));
+        throw error(error_code::out_of_memory, format("no thread can be started to read weights: %s", e.what()));
     }
 }
 

@@ -95,6 +95,10 @@ describe('the work of a model', () => {
     ],
   });
 
+  test('loads every tensor', () => {
+    expect(work.weightBytes).toBe(9000 + 7000 + 10 + 20 + 3000 + 500 + 400 + 600 + 800);
+  });
+
   test('reads the self layers and the head for a step of text, and the keys and values so far', () => {
     expect(work.bytesPerStep(0)).toBe(7000 + 10 + 20 + 3000);
     // one layer, two heads of 16 numbers, a key and a value, two bytes each
