@@ -1,8 +1,10 @@
-// What the machine can do at most, on so many threads: bytes read from memory, operations of a product of matrices.
+// What the machine can do at most, on so many threads: bytes read from memory, bytes of memory that are taken from the
+// system, operations of a product of matrices.
 
 #include "backend.h"
 #include "commands.h"
 #include "error.h"
+#include "host.h"
 #include "json-line.h"
 #include "kernel-operands.h"
 #include "linear-node.h"
@@ -10,6 +12,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <thread>
@@ -25,9 +28,8 @@ namespace {
 
 constexpr int64_t most = 1 << 20;
 
-/** Values per second, of so many repetitions after one that is not counted. */
+/** Per second, of so many repetitions. */
 std::vector<double> rates(double amount, int64_t n_repeat, const std::function<void()> & work) {
-    work();
     std::vector<double> values;
     for (int64_t i = 0; i < n_repeat; i++) {
         const auto start = std::chrono::steady_clock::now();
@@ -35,6 +37,23 @@ std::vector<double> rates(double amount, int64_t n_repeat, const std::function<v
         values.push_back(amount / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }
     return values;
+}
+
+/** The same after one that is not counted. */
+std::vector<double> warm_rates(double amount, int64_t n_repeat, const std::function<void()> & work) {
+    work();
+    return rates(amount, n_repeat, work);
+}
+
+/** Shares of n things on threads of their own. work: first, and one behind the last */
+void in_shares(size_t n, size_t n_threads, const std::function<void(size_t, size_t)> & work) {
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < n_threads; i++) {
+        threads.emplace_back(work, n * i / n_threads, n * (i + 1) / n_threads);
+    }
+    for (auto & thread : threads) {
+        thread.join();
+    }
 }
 
 /** Layouts of the CPU in which it may multiply faster, and the plain one last. */
@@ -96,20 +115,31 @@ void run_read_ceiling(const arguments & args) {
     args.check_all_used();
     const std::vector<uint64_t> memory(n_words, 1);
     std::atomic<uint64_t> total{0}; // so that the sums are needed
-    const auto values = rates(double(n_words * sizeof(uint64_t)), n_repeat, [&] {
-        std::vector<std::thread> threads;
-        for (size_t i = 0; i < n_threads; i++) {
-            threads.emplace_back([&, i] {
-                const auto begin = memory.begin() + ptrdiff_t(n_words * i / n_threads);
-                const auto end   = memory.begin() + ptrdiff_t(n_words * (i + 1) / n_threads);
-                total += std::accumulate(begin, end, uint64_t(0));
-            });
-        }
-        for (auto & thread : threads) {
-            thread.join();
-        }
+    const auto values = warm_rates(double(n_words * sizeof(uint64_t)), n_repeat, [&] {
+        in_shares(n_words, n_threads, [&](size_t first, size_t end) {
+            total += std::accumulate(memory.begin() + ptrdiff_t(first), memory.begin() + ptrdiff_t(end), uint64_t(0));
+        });
     });
     json_line().add("name", "read").add("unit", "bytes/s").add("values", values).print();
+}
+
+/** Not warm: what a system, and the host of a virtual machine, have to do for memory that nobody had before. */
+void run_take_ceiling(const arguments & args) {
+    const auto n_threads = size_t(args.integer("threads", 1, 1, 512));
+    const auto n_bytes   = size_t(args.integer("megabytes", 1024, 1, most)) * (1 << 20);
+    const auto n_repeat  = args.integer("repeat", 1, 1, 1000);
+    args.check_all_used();
+    constexpr size_t page = 4096; // of the smallest
+    const auto values     = rates(double(n_bytes), n_repeat, [&] {
+        const std::unique_ptr<char[]> memory(new char[n_bytes]);
+        prefer_large_pages(memory.get(), n_bytes);
+        in_shares(n_bytes / page, n_threads, [&](size_t first, size_t end) {
+            for (size_t i = first; i < end; i++) {
+                const_cast<volatile char &>(memory[i * page]) = 1;
+            }
+        });
+    });
+    json_line().add("name", "take").add("unit", "bytes/s").add("values", values).print();
 }
 
 void run_product_ceiling(const arguments & args) {
@@ -170,7 +200,7 @@ void run_product_ceiling(const arguments & args) {
     ggml_backend_tensor_set(input, values.data(), 0, values.size() * sizeof(float));
 
     const double operations = 2.0 * double(n_columns) * double(n_rows) * double(n_batch);
-    const auto speeds       = rates(operations, n_repeat, [&] { ggml_backend_graph_compute(backends.cpu(), graph); });
+    const auto speeds = warm_rates(operations, n_repeat, [&] { ggml_backend_graph_compute(backends.cpu(), graph); });
     json_line()
         .add("name", "product")
         .add("unit", "FLOP/s")

@@ -17,6 +17,7 @@ void run_out_of_memory(const arguments & args); // a load that cannot fit, and w
 
 // Limits of the machine, for what a speed could be at most.
 void run_read_ceiling(const arguments & args);    // bytes/s read from memory
+void run_take_ceiling(const arguments & args);    // bytes/s of memory taken from the system
 void run_product_ceiling(const arguments & args); // FLOP/s of a product of matrices
 
 // Numbers against a file of golden values.

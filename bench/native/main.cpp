@@ -25,6 +25,7 @@ const std::map<std::string, command> commands = {
     {"product-ceiling", bench::run_product_ceiling},
     {"random-model", bench::run_random_model},
     {"read-ceiling", bench::run_read_ceiling},
+    {"take-ceiling", bench::run_take_ceiling},
     {"streams", bench::run_streams},
 };
 

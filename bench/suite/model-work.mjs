@@ -26,6 +26,7 @@ export function workOf({ metadata, tensors }) {
   const positions = Math.floor(key('vision.image_size') / key('vision.patch_size')) ** 2 + 1;
 
   return {
+    weightBytes: sum(tensors.map(({ bytes }) => bytes)),
     /** Bytes of weights and caches that a step of one stream reads, with so many tokens before it. */
     bytesPerStep: (tokensBefore) => text + nSelf * cell * tokensBefore,
     /** The same with pictures of so many tiles in sight: the cross layers are computed, and read what is kept. */

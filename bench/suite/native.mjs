@@ -1,6 +1,7 @@
 // The programs in C++: bllossom-bench and the benchmarks of llama.cpp, built for this machine as the addon is.
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { ROOT } from './paths.mjs';
 import { run, runForJson } from './program.mjs';
 
@@ -33,6 +34,15 @@ export class Ceilings {
   /** Bytes read from memory per second. */
   async read() {
     return this.#values('read-ceiling');
+  }
+
+  /**
+   * Bytes per second of memory that the system gives, so many in all. After a rest: what a process has just freed, a virtual
+   * machine has not given back to its host yet, and gets for nothing.
+   */
+  async take(bytes) {
+    await setTimeout(5000);
+    return this.#values('take-ceiling', '--megabytes', Math.max(1, Math.round(bytes / 2 ** 20)));
   }
 
   /** Operations per second of a product of matrices with the kernels of a type, and nothing else. */
