@@ -166,7 +166,9 @@ void a_number_that_is_none_is_found_wherever_it_is() {
             std::string message;
             const target to(written);
             CHECK(code_of(to, options_for(n_threads), &message) == "ERR_MODEL_FORMAT");
-            CHECK(message.find(name_of(0)) != std::string::npos || message.find(name_of(n_small)) != std::string::npos);
+            // the first was damaged before the other: of two, either may be found
+            CHECK(message.find(name_of(n_small)) != std::string::npos ||
+                  (tensor == 0 && message.find(name_of(0)) != std::string::npos));
         }
     }
     reading_options unchecked = options_for(2);
