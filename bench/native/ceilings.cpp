@@ -2,6 +2,7 @@
 // system, operations of a product of matrices.
 
 #include "backend.h"
+#include "byte-rows-node.h"
 #include "commands.h"
 #include "error.h"
 #include "host.h"
@@ -98,13 +99,44 @@ ggml_context_ptr make_context() {
     return ggml_context_ptr(ggml_init({8 * ggml_tensor_overhead() + ggml_graph_overhead(), nullptr, true}));
 }
 
-/** The kernels of ours that the engine would multiply with; null: ggml's. */
-const block_kernels * kernels_for(const backend_set & backends, const ggml_tensor * weight) {
-    const bool is_rounded          = weight->type == GGML_TYPE_BF16 || ggml_is_quantized(weight->type);
-    const block_kernels * rounding = is_rounded ? find_rounding_kernels() : nullptr;
-    const block_kernels * kernels  = rounding != nullptr ? rounding : find_block_kernels(backends.cpu());
-    return kernels != nullptr && linear_node::takes(*kernels, weight) ? kernels : nullptr;
-}
+/** The product of a weight by the kernels that the engine would take. */
+class engine_product {
+  public:
+    engine_product(const backend_set & backends, const ggml_tensor * weight) {
+        const byte_kernels * bytes = find_byte_kernels(backends.cpu());
+        if (bytes != nullptr && find_byte_product(*bytes, weight) != nullptr) {
+            bytes_ = bytes;
+            return;
+        }
+        const bool is_rounded          = weight->type == GGML_TYPE_BF16 || ggml_is_quantized(weight->type);
+        const block_kernels * rounding = is_rounded ? find_rounding_kernels() : nullptr;
+        const block_kernels * blocks   = rounding != nullptr ? rounding : find_block_kernels(backends.cpu());
+        blocks_                        = blocks != nullptr && linear_node::takes(*blocks, weight) ? blocks : nullptr;
+    }
+
+    bool is_ours() const { return bytes_ != nullptr || blocks_ != nullptr; }
+
+    /** plain: the same by ggml's kernels, which is taken where there are none of ours. */
+    ggml_tensor * build(ggml_context * ctx0, ggml_tensor * w, ggml_tensor * cur, ggml_tensor * plain,
+                        int32_t n_threads) {
+        if (bytes_ != nullptr) {
+            return byte_rows_.emplace(*bytes_, w).build(ctx0, w, cur, byte_operands_.of(ctx0, *bytes_, cur));
+        }
+        if (blocks_ == nullptr) {
+            return plain;
+        }
+        ggml_tensor * work = kernel_thread::new_works(ctx0, linear_node::n_work(*blocks_), n_threads);
+        return linear_.emplace(*blocks_, false).build(ctx0, w, operands_.of(ctx0, *blocks_, cur), nullptr, work);
+    }
+
+  private:
+    const byte_kernels * bytes_   = nullptr;
+    const block_kernels * blocks_ = nullptr;
+    byte_operands byte_operands_;
+    kernel_operands operands_;
+    std::optional<byte_rows_node> byte_rows_;
+    std::optional<linear_node> linear_;
+};
 
 } // namespace
 
@@ -180,14 +212,8 @@ void run_product_ceiling(const arguments & args) {
     }
     ggml_backend_buffer_set_usage(buffer.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
 
-    const block_kernels * kernels = kernels_for(backends, weight);
-    std::optional<linear_node> node;
-    kernel_operands operands;
-    if (kernels != nullptr) {
-        node.emplace(*kernels, false);
-        result = node->build(others.get(), weight, operands.of(others.get(), *kernels, input), nullptr,
-                             kernel_thread::new_works(others.get(), linear_node::n_work(*kernels), n_threads));
-    }
+    engine_product product(backends, weight);
+    result              = product.build(others.get(), weight, input, result, n_threads);
     ggml_cgraph * graph = ggml_new_graph(others.get());
     ggml_build_forward_expand(graph, result);
     const ggml_gallocr_ptr allocator(ggml_gallocr_new(ggml_backend_dev_buffer_type(cpu)));
@@ -205,7 +231,7 @@ void run_product_ceiling(const arguments & args) {
         .add("name", "product")
         .add("unit", "FLOP/s")
         .add("layout", ggml_backend_buffer_name(buffer.get()))
-        .add("kernels", kernels != nullptr ? "ours" : "ggml")
+        .add("kernels", product.is_ours() ? "ours" : "ggml")
         .add("values", speeds)
         .print();
 }

@@ -2,6 +2,7 @@
 
 #include "assert-guard.h"
 #include "block-kernels.h"
+#include "byte-kernels.h"
 #include "cache-buffer.h"
 #include "cell-kernels.h"
 #include "error.h"
@@ -80,6 +81,7 @@ class model_loader {
         model_->n_threads = backends_.n_threads();
         if (!options_.place.uses_any_gpu()) {
             model_->vision.kernels = find_tower_kernels();
+            model_->text.bytes     = find_byte_kernels(backends_.cpu());
         }
         model_->text.kernels = find_rounding_kernels();
         for (size_t il = 0; il < model_->text.layers.size(); il++) {

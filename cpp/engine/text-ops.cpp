@@ -36,6 +36,11 @@ text_ops::text_ops(ggml_context * ctx0, const model & m, int64_t n_rows)
 }
 
 ggml_tensor * text_ops::linear(ggml_tensor * w, ggml_tensor * cur) {
+    const byte_kernels * bytes = model_.text.bytes;
+    if (bytes != nullptr && find_byte_product(*bytes, w) != nullptr) {
+        byte_rows_.emplace_back(*bytes, w);
+        return byte_rows_.back().build(ctx0_, w, cur, byte_operands_.of(ctx0_, *bytes, cur));
+    }
     if (kernels_ != nullptr && few_rows_node::takes(w, cur->ne[1])) {
         few_rows_.emplace_back();
         return few_rows_.back().build(ctx0_, w, cur);

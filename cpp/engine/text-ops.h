@@ -1,6 +1,7 @@
 #pragma once
 // The expensive operations of the text decoder, each in the form that is fastest where that happens.
 
+#include "byte-rows-node.h"
 #include "cell-attention.h"
 #include "few-rows-node.h"
 #include "kernel-operands.h"
@@ -39,6 +40,8 @@ class text_ops {
     std::deque<few_rows_node> few_rows_;
     std::deque<rounded_rows_node> rounded_rows_;
     std::deque<linear_node> linear_;
+    byte_operands byte_operands_;
+    std::deque<byte_rows_node> byte_rows_;
     std::deque<cell_attention> attention_;
 };
 

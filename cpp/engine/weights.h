@@ -9,6 +9,7 @@ struct ggml_tensor;
 namespace bllossom {
 
 struct block_kernels;
+struct byte_kernels;
 struct cell_kernels;
 
 /** One transformer layer of the vision tower; biased LayerNorms, attention without biases. */
@@ -88,6 +89,9 @@ struct text_weights {
 
     // What multiplies with weights that lie in tiles (tiled-weights.h): kernels of ours, null: ggml's.
     const block_kernels * kernels = nullptr;
+
+    // What multiplies with those that lie otherwise (byte-kernels.h): kernels of ours, null: ggml's.
+    const byte_kernels * bytes = nullptr;
 
     std::vector<text_layer> layers; // [n_layer]
 };

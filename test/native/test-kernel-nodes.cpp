@@ -9,11 +9,11 @@
 #include "rounded-rows-node.h"
 #include "support/all-kernels.h"
 #include "support/computation.h"
+#include "support/rearranged-weight.h"
 
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <string>
 #include <thread>
 
 using namespace bllossom;
@@ -49,48 +49,18 @@ void products_take_weights_of_every_type(const block_kernels & kernels) {
     }
 }
 
-/** Where ggml's AMX kernels want weights; null on a CPU without. */
-ggml_backend_buffer_type_t tiled_buffer_type(const backend_set & backends) {
-    ggml_backend_dev_t cpu = ggml_backend_get_device(backends.cpu());
-    auto get               = reinterpret_cast<ggml_backend_dev_get_extra_bufts_t>(
-        ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(cpu), "ggml_backend_dev_get_extra_bufts"));
-    for (ggml_backend_buffer_type_t * type = get(cpu); type != nullptr && *type != nullptr; type++) {
-        if (std::string(ggml_backend_buft_name(*type)) == "AMX") {
-            return *type;
-        }
-    }
-    return nullptr;
-}
-
-/** A weight as ggml itself rearranges it, and as it is in a file. */
-struct tiled_weight {
-    std::vector<char> bytes;
-    ggml_context_ptr ctx;
-    ggml_tensor * tensor;
-    ggml_backend_buffer_ptr buffer;
-
-    tiled_weight(ggml_backend_buffer_type_t tiles, ggml_type type, int64_t n_in, int64_t n_out)
-        : bytes(ggml_row_size(type, n_in) * size_t(n_out)), ctx(ggml_init({ggml_tensor_overhead(), nullptr, true})),
-          tensor(ggml_new_tensor_2d(ctx.get(), type, n_in, n_out)),
-          buffer(ggml_backend_alloc_ctx_tensors_from_buft(ctx.get(), tiles)) {
-        const auto values = random_floats(size_t(n_in * n_out));
-        ggml_quantize_chunk(type, values.data(), bytes.data(), 0, n_out, n_in, nullptr);
-        ggml_backend_tensor_set(tensor, bytes.data(), 0, bytes.size());
-    }
-};
-
 constexpr ggml_type tiled_types[] = {GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_Q8_0};
 
 /** They are what they are as F32. */
 void products_take_tiled_weights(const block_kernels & kernels) {
     const backend_set backends("cpu", 2);
-    ggml_backend_buffer_type_t tiles = tiled_buffer_type(backends);
+    ggml_backend_buffer_type_t tiles = rearranging_buffer_type(backends, "AMX");
     if (tiles == nullptr || kernels.type != GGML_TYPE_BF16) {
         return;
     }
     const int64_t n_in = 6 * 256, n_out = 256 + 64, n_rows = 107;
     for (const ggml_type type : tiled_types) {
-        const tiled_weight weight(tiles, type, n_in, n_out);
+        const rearranged_weight weight(tiles, type, n_in, n_out);
         CHECK(linear_node::takes(kernels, weight.tensor));
         CHECK(linear_node::takes_tiled(kernels, weight.tensor));
 
@@ -113,13 +83,13 @@ void products_take_tiled_weights(const block_kernels & kernels) {
 /** Few rows are not rounded, and weights neither. */
 void few_rows_take_tiled_weights() {
     const backend_set backends("cpu", 2);
-    ggml_backend_buffer_type_t tiles = tiled_buffer_type(backends);
+    ggml_backend_buffer_type_t tiles = rearranging_buffer_type(backends, "AMX");
     if (tiles == nullptr || find_rounding_kernels() == nullptr) {
         return;
     }
     const int64_t n_in = 3 * 256, n_out = 320;
     for (const ggml_type type : tiled_types) {
-        const tiled_weight weight(tiles, type, n_in, n_out);
+        const rearranged_weight weight(tiles, type, n_in, n_out);
         double most = 0;
         for (int64_t n_rows = 1; n_rows <= few_rows::most; n_rows++) {
             computation c(backends);
@@ -142,14 +112,14 @@ void few_rows_take_tiled_weights() {
 /** Rows that are rounded already: the weights are exact. */
 void rounded_rows_take_tiled_weights() {
     const backend_set backends("cpu", 2);
-    ggml_backend_buffer_type_t tiles = tiled_buffer_type(backends);
+    ggml_backend_buffer_type_t tiles = rearranging_buffer_type(backends, "AMX");
     const block_kernels * kernels    = find_rounding_kernels();
     if (tiles == nullptr || kernels == nullptr) {
         return;
     }
     const int64_t n_in = 3 * 256, n_out = 320;
     for (const ggml_type type : tiled_types) {
-        const tiled_weight weight(tiles, type, n_in, n_out);
+        const rearranged_weight weight(tiles, type, n_in, n_out);
         CHECK(rounded_rows_node::takes(*kernels, weight.tensor, 1) == (type != GGML_TYPE_Q8_0));
         double most = 0;
         for (int64_t n_rows = 1; type != GGML_TYPE_Q8_0 && n_rows <= rounded_rows::most; n_rows++) {
