@@ -21,12 +21,16 @@ export async function turn(measure) {
 }
 
 /** @param hardware of `Config`, beside the threads */
-export async function openManager({ model, threads }, hardware = {}) {
+export function newManager({ model, threads }, hardware = {}) {
   const config = new Config();
   config.model.path = model;
   config.model.deviceMap = 'cpu';
   Object.assign(config.hardware, { kvCacheType: 'f16', threads }, hardware);
-  const manager = new ModelManager(config);
+  return new ModelManager(config);
+}
+
+export async function openManager(model, hardware = {}) {
+  const manager = newManager(model, hardware);
   if (!(await manager.loadModel())) throw manager.lastError;
   return manager;
 }

@@ -20,6 +20,15 @@
 #define KERNEL
 #endif
 
+// Before a loop of four: as a whole it would need more registers than there are.
+#if defined(__clang__)
+#define UNROLL_TWICE _Pragma("unroll 2")
+#elif defined(__GNUC__)
+#define UNROLL_TWICE _Pragma("GCC unroll 2")
+#else
+#define UNROLL_TWICE
+#endif
+
 namespace bllossom {
 
 namespace {
@@ -183,7 +192,7 @@ INLINE void multiply_row(const q4_k_panel * w, int64_t n_blocks, const q8_k_bloc
         for (int pair = 0; pair < 4; pair++) {
             const int8_t * inputs = x[i].qs + 64 * pair;
             q4_k_group even, odd;
-#pragma GCC unroll 2
+            UNROLL_TWICE
             for (int k = 0; k < 4; k++) {
                 const __m256i first = load(w[i].qs[pair][k][0]), last = load(w[i].qs[pair][k][1]);
                 even.add(low_bits(first), low_bits(last), load_eight(inputs + 8 * k));
@@ -226,7 +235,7 @@ struct q4_k_bytes {
         q4_k_sums sums[n_rows];
         for (int group = 0; group < 8; group++) {
             q4_k_group products[n_rows];
-#pragma GCC unroll 2
+            UNROLL_TWICE
             for (int k = 0; k < 4; k++) {
                 const __m256i first = weights[group][k][0], last = weights[group][k][1];
                 for (int r = 0; r < n_rows; r++) {
