@@ -14,19 +14,19 @@
 // 1 - cosine of the logits against rows of floats is 4e-4 where ggml's have 6e-3, the mean of 96 tokens. The last leave
 // the tiles like ggml's, which pays for rows of one tile, and do not round the weights.
 //
-// On an EPYC (Zen 4, its AVX-512 switched off), two cores, the same model. Products, tokens/s by rows, medians
-//
-//                                               | 1     2    4    8    16   64   512
-//   ggml's AVX2 kernels                         | 13.5  12   18   19   21   24   24
-//   ours: rows of bytes                         | 15.9  ROWS
-//
-// Both round rows to bytes. ggml's read 17 GB/s of Q4_K on a core, ours 31: memory gives 28 to two of them.
-//
 // Attention, ms of a layer with 24 heads on 8, of 128 numbers, by rows and cells in F16
 //
 //         | 1 row of 6400   24 of 6400   8, each of its own 6400   1 of 8192   512 of 512, causal
 //   ggml  | 2.5             58           65                        3.1         16.3
 //   ours  | 1.2             16           18                        1.5         15.0
+//
+// On an EPYC (Zen 4 without AVX-512), two cores, the same model; tokens/s by rows, medians of two runs in turns
+//
+//                       | 1     2    4    8    16   64   512
+//   ggml's AVX2 kernels | 13.5  14   16   17   23   24   24
+//   ours: rows of bytes | 15.8  18   23   27   36   40   40
+//
+// Both round rows to bytes. On one core ggml's read 17 GB/s of Q4_K, ours 31: memory gives two of them 28.
 
 #include "text-ops.h"
 
