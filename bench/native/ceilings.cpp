@@ -120,7 +120,7 @@ class engine_product {
     ggml_tensor * build(ggml_context * ctx0, ggml_tensor * w, ggml_tensor * cur, ggml_tensor * plain,
                         int32_t n_threads) {
         if (bytes_ != nullptr) {
-            return byte_rows_.emplace(*bytes_, w).build(ctx0, w, cur, byte_operands_.of(ctx0, *bytes_, cur));
+            return byte_rows_.emplace(*bytes_, w).build(ctx0, w, cur, operands_.of(ctx0, *bytes_, cur));
         }
         if (blocks_ == nullptr) {
             return plain;
@@ -132,7 +132,6 @@ class engine_product {
   private:
     const byte_kernels * bytes_   = nullptr;
     const block_kernels * blocks_ = nullptr;
-    byte_operands byte_operands_;
     kernel_operands operands_;
     std::optional<byte_rows_node> byte_rows_;
     std::optional<linear_node> linear_;

@@ -7,29 +7,6 @@ namespace bllossom {
 static constexpr int64_t n_panel = byte_kernels::panel;
 static constexpr int64_t n_jobs  = 8; // for each thread: a core that was taken away for a while delays none but itself
 
-static void round_rows(ggml_tensor * dst, int ith, int nth, void * data) {
-    const byte_kernels & kernels = *static_cast<const byte_kernels *>(data);
-    const ggml_tensor * cur      = dst->src[0];
-    // Blocks of all rows, so that one row alone is shared among threads too.
-    const int64_t n_blocks = cur->ne[0] / byte_kernels::block;
-    const row_parts blocks{n_blocks * cur->ne[1], nth};
-    for (int64_t i = blocks.first(ith); i < blocks.first(ith + 1); i++) {
-        const int64_t row = i / n_blocks, block = i % n_blocks;
-        const char * from = static_cast<const char *>(cur->data) + size_t(row) * cur->nb[1];
-        kernels.round(reinterpret_cast<const float *>(from) + block * byte_kernels::block, byte_kernels::block,
-                      static_cast<char *>(dst->data) + size_t(row) * dst->nb[1] + size_t(block) * dst->nb[0]);
-    }
-}
-
-ggml_tensor * byte_operands::of(ggml_context * ctx0, const byte_kernels & kernels, ggml_tensor * cur) {
-    if (cur != last_) {
-        last_         = cur;
-        last_operand_ = ggml_custom_4d(ctx0, GGML_TYPE_Q8_K, cur->ne[0], cur->ne[1], 1, 1, &cur, 1, round_rows,
-                                       GGML_N_TASKS_MAX, const_cast<byte_kernels *>(&kernels));
-    }
-    return last_operand_;
-}
-
 ggml_tensor * byte_rows_node::build(ggml_context * ctx0, ggml_tensor * w, ggml_tensor * cur, ggml_tensor * rounded) {
     ggml_tensor * args[] = {cur, rounded, nullptr, nullptr, w};
     static_assert(at_weight == 4, "the place of w in args");

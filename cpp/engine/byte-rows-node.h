@@ -6,17 +6,6 @@
 
 namespace bllossom {
 
-/** Rounds rows of one graph, once for the products that have them in common and follow each other. */
-class byte_operands {
-  public:
-    /** cur: F32 [n, n_rows], n a multiple of 256 -> Q8_K of the same shape */
-    ggml_tensor * of(ggml_context * ctx0, const byte_kernels & kernels, ggml_tensor * cur);
-
-  private:
-    ggml_tensor * last_         = nullptr;
-    ggml_tensor * last_operand_ = nullptr;
-};
-
 /** Computes one node; must live as long as the graph. */
 class byte_rows_node {
   public:

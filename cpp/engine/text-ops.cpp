@@ -26,7 +26,7 @@
 //   ggml's AVX2 kernels | 13.5  14   16   17   23   24   24
 //   ours: rows of bytes | 15.8  18   23   27   36   40   40
 //
-// Both round rows to bytes. On one core ggml's read 17 GB/s of Q4_K, ours 31: memory gives two of them 28.
+// Both round rows to bytes. From the cache of a core ggml's read 17 GB/s of Q4_K, ours 31.
 
 #include "text-ops.h"
 
@@ -47,7 +47,7 @@ ggml_tensor * text_ops::linear(ggml_tensor * w, ggml_tensor * cur) {
     const byte_kernels * bytes = model_.text.bytes;
     if (bytes != nullptr && find_byte_product(*bytes, w) != nullptr) {
         byte_rows_.emplace_back(*bytes, w);
-        return byte_rows_.back().build(ctx0_, w, cur, byte_operands_.of(ctx0_, *bytes, cur));
+        return byte_rows_.back().build(ctx0_, w, cur, operands_.of(ctx0_, *bytes, cur));
     }
     if (kernels_ != nullptr && few_rows_node::takes(w, cur->ne[1])) {
         few_rows_.emplace_back();

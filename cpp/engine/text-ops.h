@@ -40,7 +40,6 @@ class text_ops {
     std::deque<few_rows_node> few_rows_;
     std::deque<rounded_rows_node> rounded_rows_;
     std::deque<linear_node> linear_;
-    byte_operands byte_operands_;
     std::deque<byte_rows_node> byte_rows_;
     std::deque<cell_attention> attention_;
 };

@@ -4,6 +4,7 @@
 #include "byte-kernels.h"
 #include "byte-rows-node.h"
 #include "check.h"
+#include "kernel-operands.h"
 #include "support/computation.h"
 #include "support/rearranged-weight.h"
 
@@ -119,7 +120,7 @@ void products_are_the_definition(const byte_kernels & kernels, ggml_type type, c
                 ggml_tensor * file = c.input(type, weight.bytes, n_in, w->ne[1]);
                 ggml_tensor * cur  = c.input(GGML_TYPE_F32, n_in, n_rows);
                 byte_rows_node node(kernels, w);
-                byte_operands operands;
+                kernel_operands operands;
                 const auto results = c.run({node.build(c.ctx(), w, cur, operands.of(c.ctx(), kernels, cur)),
                                             ggml_cast(c.ctx(), file, GGML_TYPE_F32), cur});
                 const auto rows    = rounded(kernels, results[2]);
