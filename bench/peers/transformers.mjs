@@ -1,7 +1,6 @@
 // Hugging Face transformers on the CPU: the same shapes with random weights, in the faster of F32 and BF16.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { median } from '../suite/measure.mjs';
 import { OUT, ROOT } from '../suite/paths.mjs';
 import { run, runForJson } from '../suite/program.mjs';
 import { mllamaConfig } from './mllama-config.mjs';
@@ -31,7 +30,7 @@ async function install() {
   return version();
 }
 
-/** By size of the picture: which type was the faster one. The first turn tries both. */
+/** By size of the picture: which type was the faster one in the first turn. */
 const faster = new Map();
 
 /** Milliseconds of the tower and the projector. */
@@ -39,16 +38,11 @@ async function encode(work, { tiles, repeat }) {
   const config = path.join(OUT, 'models', `${work.modelName}.config.json`);
   mkdirSync(path.dirname(config), { recursive: true });
   writeFileSync(config, JSON.stringify(mllamaConfig(work.report.metadata)));
-  const command = [PYTHON, PROGRAM, 'image', config, '--device', 'cpu', '--threads', work.threads];
-  const values = async (dtype) =>
-    (await runForJson([...command, '--tiles', tiles, '--repeat', repeat, '--dtype', dtype])).values;
-
-  const known = faster.get(tiles);
-  if (known) return values(known);
-  const both = { float32: await values('float32'), bfloat16: await values('bfloat16') };
-  const dtype = median(both.float32) <= median(both.bfloat16) ? 'float32' : 'bfloat16';
-  faster.set(tiles, dtype);
-  return both[dtype];
+  const options = ['--device', 'cpu', '--threads', work.threads, '--tiles', tiles, '--repeat', repeat];
+  const dtype = faster.get(tiles) ?? 'faster';
+  const turn = await runForJson([PYTHON, PROGRAM, 'image', config, ...options, '--dtype', dtype]);
+  faster.set(tiles, turn.dtype);
+  return turn.values;
 }
 
 export const transformers = {

@@ -9,9 +9,7 @@
 #if defined(__linux__) && defined(__x86_64__) && defined(__AVX512BF16__)
 
 #include "amx-tiles.h"
-#include "row-kernels.h"
-
-#include <immintrin.h>
+#include "floats-avx512.h"
 
 #define KERNEL __attribute__((section("amx_text")))
 
@@ -20,62 +18,15 @@ namespace bllossom {
 namespace {
 
 /** See row-kernels.h. */
-struct floats {
-    static constexpr int n = 16;
-
+struct bf16_element {
     /** Off by less than 3e-6. */
     static constexpr float weight_fit[] = {9.57010094e-3f, 5.59178628e-2f, 0.240247443f, 0.693121791f, 0.9999993f};
 
-    __m512 x;
-
-    static INLINE floats load(const float * from) { return {_mm512_loadu_ps(from)}; }
-    static INLINE floats all(float x) { return {_mm512_set1_ps(x)}; }
-
-    INLINE void store(float * to) const { _mm512_storeu_ps(to, x); }
-    INLINE void store_element(float * row, int64_t i) const {
-        const __m256bh rounded = _mm512_cvtneps_pbh(x);
+    static INLINE void store(floats x, float * row, int64_t i) {
+        const __m256bh rounded = _mm512_cvtneps_pbh(x.x);
         _mm256_storeu_si256(reinterpret_cast<__m256i *>(reinterpret_cast<uint16_t *>(row) + i), (__m256i) rounded);
     }
-
-    INLINE float largest() const { return _mm512_reduce_max_ps(x); }
-    INLINE float sum() const { return _mm512_reduce_add_ps(x); }
 };
-
-INLINE floats operator+(floats a, floats b) {
-    return {_mm512_add_ps(a.x, b.x)};
-}
-
-INLINE floats operator-(floats a, floats b) {
-    return {_mm512_sub_ps(a.x, b.x)};
-}
-
-INLINE floats operator*(floats a, floats b) {
-    return {_mm512_mul_ps(a.x, b.x)};
-}
-
-INLINE floats operator/(floats a, floats b) {
-    return {_mm512_div_ps(a.x, b.x)};
-}
-
-INLINE floats fma(floats a, floats b, floats c) {
-    return {_mm512_fmadd_ps(a.x, b.x, c.x)};
-}
-
-INLINE floats larger(floats a, floats b) {
-    return {_mm512_max_ps(a.x, b.x)};
-}
-
-INLINE floats magnitude(floats a) {
-    return {_mm512_abs_ps(a.x)};
-}
-
-INLINE floats nearest(floats a) {
-    return {_mm512_roundscale_ps(a.x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
-}
-
-INLINE floats raise(floats a, floats n) {
-    return {_mm512_scalef_ps(a.x, n.x)};
-}
 
 /** 32 elements of a row, of which the first n are there and the others 0. */
 INLINE __m512i load_elements(const uint16_t * from, int64_t n) {
@@ -186,7 +137,7 @@ KERNEL static void multiply(const block_product & p) {
 
 KERNEL static void round(const float * from, int64_t n, void * to) {
     for (int64_t i = 0; i < n; i += floats::n) {
-        floats::load(from + i).store_element(static_cast<float *>(to), i);
+        bf16_element::store(floats::load(from + i), static_cast<float *>(to), i);
     }
 }
 
@@ -255,7 +206,7 @@ KERNEL static void pack_panels(const block_packing & p, void * panels) {
 // -------------------------------------------------------------------------------------------------------------------
 
 KERNEL static float weigh(float * scores, const float * bias, int64_t n, float scale, float & max, float & sum) {
-    return weigh_row<floats>(scores, bias, n, scale, max, sum);
+    return weigh_row<floats, bf16_element>(scores, bias, n, scale, max, sum);
 }
 
 KERNEL static void scale(float * row, int64_t n, float factor) {

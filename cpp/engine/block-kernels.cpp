@@ -6,6 +6,9 @@
 namespace bllossom {
 
 const block_kernels * find_block_kernels(ggml_backend * cpu) {
+    if (has_feature(cpu, "AVX512") && avx512_kernels() != nullptr) {
+        return avx512_kernels();
+    }
     return has_feature(cpu, "AVX2") && has_feature(cpu, "FMA") ? avx2_kernels() : nullptr;
 }
 

@@ -75,6 +75,9 @@ const block_kernels * find_rounding_kernels();
 /** For x86-64 with AVX2 and FMA; null where the compiler has no such target. */
 const block_kernels * avx2_kernels();
 
+/** For x86-64 with AVX-512 (F, BW, DQ, VL); null where the compiler has no such target. */
+const block_kernels * avx512_kernels();
+
 /** For x86-64 with AMX-BF16 and AVX-512 on Linux; null where the compiler has no such target. */
 const block_kernels * amx_kernels();
 

@@ -9,6 +9,9 @@
 namespace bllossom {
 
 const byte_kernels * find_byte_kernels(ggml_backend * cpu) {
+    if (has_feature(cpu, "AVX512") && has_feature(cpu, "AVX512_VNNI") && avx512_byte_kernels() != nullptr) {
+        return avx512_byte_kernels();
+    }
     return has_feature(cpu, "AVX2") && has_feature(cpu, "FMA") && has_feature(cpu, "F16C") ? avx2_byte_kernels()
                                                                                            : nullptr;
 }

@@ -45,4 +45,7 @@ byte_product find_byte_product(const byte_kernels & kernels, const ggml_tensor *
 /** For x86-64 with AVX2, FMA and F16C; null where the compiler has no such target. */
 const byte_kernels * avx2_byte_kernels();
 
+/** For x86-64 with AVX-512 (F, BW, DQ, VL) and VNNI; null where the compiler has no such target. */
+const byte_kernels * avx512_byte_kernels();
+
 } // namespace bllossom

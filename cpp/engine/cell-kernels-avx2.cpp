@@ -197,7 +197,7 @@ KERNEL static void add_q8_0(const cell_rows & values, const float * weights, con
 }
 
 KERNEL static float weigh(float * scores, const float * bias, int64_t n, float scale, float & max, float & sum) {
-    return weigh_row<floats>(scores, bias, n, scale, max, sum);
+    return weigh_row<floats, float_element>(scores, bias, n, scale, max, sum);
 }
 
 const cell_kernels * avx2_cell_kernels() {

@@ -14,15 +14,12 @@ namespace {
 struct floats {
     static constexpr int n = 8;
 
-    static constexpr auto & weight_fit = exp2_fit;
-
     __m256 x;
 
     static INLINE floats load(const float * from) { return {_mm256_loadu_ps(from)}; }
     static INLINE floats all(float x) { return {_mm256_set1_ps(x)}; }
 
     INLINE void store(float * to) const { _mm256_storeu_ps(to, x); }
-    INLINE void store_element(float * row, int64_t i) const { store(row + i); }
 
     INLINE float largest() const {
         __m128 m = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));

@@ -1,15 +1,17 @@
 #pragma once
-// What is computed row by row, written once for vectors of any width. `floats` is a type of the including file alone:
-// it names no function that another file could be linked to, and that would run instructions a CPU lacks.
+// What is computed row by row, written once for vectors of any width and elements of any type. Both types are the
+// including file's own: they name no function that another file could be linked to, and that would run instructions a
+// CPU lacks.
 //
 //   floats::n                                  lanes, a divisor of 32
-//   floats::weight_fit                         like exp2_fit, as exact as an element
 //   floats::load(from), floats::all(x)
-//   .store(to), .store_element(row, i)         as floats; as the element i of a row of elements
 //   a + b, a - b, a * b, a / b, fma(a, b, c)   a * b + c
 //   larger(a, b)                               b where either is NaN
 //   magnitude(a), nearest(a), raise(a, n)      |a|; to a whole number; a * 2^n, n: whole and above -126
-//   .largest(), .sum()                         of all lanes
+//   .store(to), .largest(), .sum()             the latter of all lanes
+//
+//   element::weight_fit                        like exp2_fit, as exact as an element
+//   element::store(x, row, i)                  x as the elements from i on of a row of them
 
 #include <cstdint>
 
@@ -40,8 +42,19 @@ template <class floats, int n_terms> static INLINE floats exp2_of(floats x, cons
     return raise(sum, n);
 }
 
+namespace {
+
+/** An element that is a float itself. */
+struct float_element {
+    static constexpr auto & weight_fit = exp2_fit;
+
+    template <class floats> static INLINE void store(floats x, float * row, int64_t i) { x.store(row + i); }
+};
+
+} // namespace
+
 /** block_kernels::weigh */
-template <class floats>
+template <class floats, class element>
 static INLINE float weigh_row(float * scores, const float * bias, int64_t n, float scale, float & max, float & sum) {
     constexpr int n_vectors = 32 / floats::n;
     floats most[n_vectors], sums[n_vectors];
@@ -65,9 +78,9 @@ static INLINE float weigh_row(float * scores, const float * bias, int64_t n, flo
         for (int k = 0; k < n_vectors; k++) {
             const int64_t at = i + k * floats::n;
             const floats s =
-                exp2_of(fma(floats::load(scores + at) - top, factor, floats::load(bias + at)), floats::weight_fit);
+                exp2_of(fma(floats::load(scores + at) - top, factor, floats::load(bias + at)), element::weight_fit);
             sums[k] = sums[k] + s;
-            s.store_element(scores, at); // elements are no wider than floats: what is to be read is not reached
+            element::store(s, scores, at); // elements are no wider than floats: what is to be read is not reached
         }
     }
     for (int k = 1; k < n_vectors; k++) {

@@ -42,8 +42,8 @@ DEMO = Configuration(
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"  # that the training runs on
 
-# A processor without AVX-512 only emulates BF16. Compiled, in BF16, the backward pass of "eager" is the fastest.
-NARROW = DEVICE == "cuda" or torch.backends.cpu.get_cpu_capability() != "AVX2"
+# Other processors only emulate BF16. Compiled, in BF16, the backward pass of "eager" is the fastest.
+NARROW = DEVICE == "cuda" or torch.cpu._is_avx512_bf16_supported()
 ATTENTION = "eager" if NARROW else "sdpa"
 
 

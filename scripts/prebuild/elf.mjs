@@ -18,8 +18,8 @@ export function readElf(file) {
   };
 }
 
-/** What runs only after the processor was asked (cpp/engine/block-kernels-avx2.cpp and -amx.cpp). */
-const GUARDED_SECTIONS = ['avx2_text', 'amx_text'];
+/** What runs only after the processor was asked (cpp/engine/block-kernels-avx2.cpp, -avx512.cpp, -amx.cpp). */
+const GUARDED_SECTIONS = ['avx2_text', 'avx512_text', 'amx_text'];
 
 /** The first instruction that needs AVX; undefined when a processor without it can run all of the file. */
 export function firstAvx(file) {

@@ -125,11 +125,11 @@ describe('the check of a prebuild', () => {
     expect(check().stderr).toContain('libggml-cpu-sse42.so needs AVX');
   });
 
-  test('lets AVX pass in the section of guarded code, and nowhere beside it', () => {
+  test.each(['avx2_text', 'avx512_text', 'amx_text'])('lets AVX pass in %s, and nowhere beside it', (section) => {
     const entry = 'void napi_register_module_v1(void) {}';
     const uses = (attributes: string, name: string) =>
       `__attribute__((used, ${attributes})) static void ${name}(void) { __asm__("vaddps %ymm0, %ymm0, %ymm0"); }`;
-    const guarded = uses('section("avx2_text")', 'guarded');
+    const guarded = uses(`section("${section}")`, 'guarded');
     library(path.join(folder, 'bllossom.node'), `${entry} ${guarded}`, ORIGIN);
     expect(check().status).toBe(0);
     library(path.join(folder, 'bllossom.node'), `${entry} ${guarded} ${uses('noinline', 'beside')}`, ORIGIN);

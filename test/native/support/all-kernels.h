@@ -1,5 +1,6 @@
 #pragma once
-// The kernels that this CPU has: by turns those that keep floats and those that round.
+// The kernels that this CPU can run: those that keep floats, which those of higher levels replace, and those that
+// round.
 
 #include "backend.h"
 #include "block-kernels.h"
@@ -14,9 +15,11 @@ inline double tolerance(const bllossom::block_kernels & kernels, double of_float
 /** Calls `check` with each; a CPU for which there are none has nothing to show. */
 template <typename Check> void for_all_kernels(Check check) {
     const bllossom::backend_set backends("cpu", 1);
-    int n_checked = 0;
+    const bllossom::block_kernels * best = bllossom::find_block_kernels(backends.cpu());
+    int n_checked                        = 0;
     for (const bllossom::block_kernels * kernels :
-         {bllossom::find_block_kernels(backends.cpu()), bllossom::find_rounding_kernels()}) {
+         {best != nullptr && best == bllossom::avx512_kernels() ? bllossom::avx2_kernels() : nullptr, best,
+          bllossom::find_rounding_kernels()}) {
         if (kernels != nullptr) {
             printf("kernels for %s\n", ggml_type_name(kernels->type));
             check(*kernels);
