@@ -2,9 +2,14 @@
 
 #include "backend.h"
 #include "error.h"
+#include "host.h"
 #include "memory-shortage.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <future>
+#include <system_error>
 
 namespace bllossom {
 
@@ -18,6 +23,32 @@ static ggml_type ggml_type_of(cache_type type) {
         return GGML_TYPE_Q8_0;
     }
     return GGML_TYPE_F16;
+}
+
+/** By several cores: when memory is touched first the system clears it too, and that is work of the processor. */
+static void clear(ggml_backend_buffer_t buffer) {
+    constexpr size_t piece_bytes = 16 << 20;
+    constexpr int32_t max_cores  = 8; // more only wait for memory
+    if (!ggml_backend_buffer_is_host(buffer)) {
+        return ggml_backend_buffer_clear(buffer, 0);
+    }
+    char * const first   = static_cast<char *>(ggml_backend_buffer_get_base(buffer));
+    const size_t n_bytes = ggml_backend_buffer_get_size(buffer);
+    std::atomic<size_t> next{0};
+    const auto clear_pieces = [&] {
+        for (size_t at = next.fetch_add(piece_bytes); at < n_bytes; at = next.fetch_add(piece_bytes)) {
+            std::memset(first + at, 0, std::min(piece_bytes, n_bytes - at));
+        }
+    };
+    const size_t n_cores = std::min<size_t>(std::min(host_cores(), max_cores), n_bytes / piece_bytes);
+    std::vector<std::future<void>> others; // are waited for at the end
+    try {
+        while (others.size() + 1 < n_cores) {
+            others.push_back(std::async(std::launch::async, clear_pieces));
+        }
+    } catch (const std::system_error &) { // no more threads: those that are there do it
+    }
+    clear_pieces();
 }
 
 cache_buffer::cache_buffer(std::vector<bool> has_layer, cache_type type, int64_t n_embd_kv, int64_t n_cells)
@@ -59,7 +90,7 @@ void cache_buffer::allocate(const layer_buffer_types & types, const std::string 
                         {memory_name(p.type), p.n_bytes, free, std::nullopt});
         }
         prefer_large_pages(p.buffer.get());
-        ggml_backend_buffer_clear(p.buffer.get(), 0);
+        clear(p.buffer.get());
     }
 }
 

@@ -1,5 +1,5 @@
 """Muon (Keller Jordan, https://kellerjordan.github.io/posts/muon), as torch.optim.Muon with match_rms_adamw, but in the numbers of
-the weights: torch's multiplies in BF16, which a processor without AVX-512 only emulates.
+the weights: torch's multiplies in BF16, which a processor without AVX-512 BF16 only emulates.
 """
 
 import torch
