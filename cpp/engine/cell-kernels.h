@@ -42,4 +42,7 @@ const cell_kernels * find_cell_kernels(ggml_backend * cpu);
 /** For x86-64 with AVX2, FMA and F16C; null where the compiler has no such target. */
 const cell_kernels * avx2_cell_kernels();
 
+/** For x86-64 with AVX-512 (F, BW, DQ, VL); null where the compiler has no such target. */
+const cell_kernels * avx512_cell_kernels();
+
 } // namespace bllossom

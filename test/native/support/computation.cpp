@@ -70,5 +70,5 @@ double largest_difference(const std::vector<float> & a, const std::vector<float>
         largest = std::max(largest, std::fabs(double(b[i])));
         CHECK(std::isfinite(a[i]));
     }
-    return most / largest;
+    return most == 0 ? 0 : most / largest; // all rows may see nothing, and all be 0
 }
