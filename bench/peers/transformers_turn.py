@@ -71,6 +71,7 @@ def faster_dtype(config: MllamaConfig, device: str, tiles: int) -> torch.dtype:
     small = copy.deepcopy(config)
     vision = small.vision_config
     vision.num_hidden_layers, vision.num_global_layers, vision.intermediate_layers_indices = 1, 1, [0]
+    vision.vision_output_dim = 2 * vision.hidden_size  # of the last layer and of the intermediate one
     times = {}
     for dtype in (torch.float32, torch.bfloat16):
         tower = load_tower(small, dtype, device)
