@@ -223,8 +223,8 @@ KERNEL static void add_gelu(float * row, const float * bias, int64_t n) {
 
 const block_kernels * amx_kernels() {
     static constexpr block_kernels kernels = {
-        GGML_TYPE_BF16,  tile_inner,  1280,  512,   multiply, round,
-        pack_transposed, pack_panels, weigh, scale, add,      add_gelu,
+        GGML_TYPE_BF16,  tile_inner,  1280,  256,   512, multiply, round,
+        pack_transposed, pack_panels, weigh, scale, add, add_gelu,
     };
     return &kernels;
 }

@@ -119,7 +119,7 @@ KERNEL static void add_gelu(float * row, const float * bias, int64_t n) {
 
 const block_kernels * avx2_kernels() {
     static constexpr block_kernels kernels = {
-        GGML_TYPE_F32, 1, 256, 256, multiply, round, pack_transposed, pack_panels, weigh, scale, add, add_gelu,
+        GGML_TYPE_F32, 1, 256, 256, 256, multiply, round, pack_transposed, pack_panels, weigh, scale, add, add_gelu,
     };
     return &kernels;
 }

@@ -15,77 +15,88 @@
 
 namespace bllossom {
 
-/** A tile of n_rows x 16 n_panels sums in registers, of n inner numbers: 24 of 32 for twelve rows and two panels. */
+/** Rows that the next tiles begin with. */
+struct rows_ahead {
+    const float * first;
+    int64_t n;
+};
+
+/**
+ * A tile of n_rows x 16 n_panels sums in registers, of n inner numbers: 24 of 32 for eight rows and three panels, which
+ * take eleven reads for 24 multiplications. What has to come from far is asked for in between, a few lines at a time:
+ * more than ten at once, and reads from the second cache have to wait for them.
+ */
 template <int n_rows, int n_panels>
-static INLINE void multiply_tile(const block_product & p, const float * a, const float * b, float * c) {
+static INLINE void multiply_tile(const block_product & p, const float * a, const float * b, float * c,
+                                 rows_ahead ahead) {
+    constexpr int64_t line = 16; // floats
+    const int64_t a_stride = p.a_stride, c_stride = p.c_stride, b_stride = line * p.n_inner;
     __m512 sums[n_rows][n_panels];
     for (int i = 0; i < n_rows; i++) {
         for (int k = 0; k < n_panels; k++) {
             sums[i][k] = _mm512_setzero_ps();
-            _mm_prefetch(reinterpret_cast<const char *>(c + i * p.c_stride + 16 * k), _MM_HINT_T0);
         }
     }
-    const int64_t a_stride = p.a_stride, b_stride = 16 * p.n_inner;
-    for (const float * end = a + p.n_inner; a < end; a++, b += 16) {
-        __m512 columns[n_panels];
-        for (int k = 0; k < n_panels; k++) {
-            columns[k] = _mm512_loadu_ps(b + k * b_stride);
+    const float * const last = a + p.n_inner;
+    for (int64_t i = 0; a < last; i++) {
+        for (int64_t k = 0; i < n_rows && k < n_panels; k++) {
+            _mm_prefetch(reinterpret_cast<const char *>(c + i * c_stride + k * line), _MM_HINT_T0);
         }
-        for (int i = 0; i < n_rows; i++) {
-            const __m512 factor = _mm512_set1_ps(a[i * a_stride]);
+        for (int64_t k = 0; k < ahead.n; k++) {
+            _mm_prefetch(reinterpret_cast<const char *>(ahead.first + k * a_stride + i * line), _MM_HINT_T0);
+        }
+        for (const float * end = last - a < line ? last : a + line; a < end; a++, b += line) {
+            __m512 columns[n_panels];
             for (int k = 0; k < n_panels; k++) {
-                sums[i][k] = _mm512_fmadd_ps(factor, columns[k], sums[i][k]);
+                columns[k] = _mm512_loadu_ps(b + k * b_stride);
+            }
+            for (int k = 0; k < n_rows; k++) {
+                const __m512 factor = _mm512_set1_ps(a[k * a_stride]);
+                for (int m = 0; m < n_panels; m++) {
+                    sums[k][m] = _mm512_fmadd_ps(factor, columns[m], sums[k][m]);
+                }
             }
         }
     }
     const bool is_added = p.is_added;
     for (int i = 0; i < n_rows; i++) {
         for (int k = 0; k < n_panels; k++) {
-            float * to       = c + i * p.c_stride + 16 * k;
+            float * to       = c + i * c_stride + k * line;
             const __m512 sum = sums[i][k];
             _mm512_storeu_ps(to, is_added ? _mm512_add_ps(_mm512_loadu_ps(to), sum) : sum);
         }
     }
 }
 
-/** A share of the rows that come next, from the inner number first on. */
-static INLINE void fetch_rows(const block_product & p, int64_t first_row, int64_t last_row, int64_t first, int64_t n) {
-    const float * a   = static_cast<const float *>(p.a);
-    const int64_t end = first + n < p.n_inner ? first + n : p.n_inner;
-    for (int64_t row = first_row; row < last_row; row++) {
-        for (int64_t k = first; k < end; k += 16) {
-            _mm_prefetch(reinterpret_cast<const char *>(a + row * p.a_stride + k), _MM_HINT_T0);
-        }
-    }
-}
-
+/** With each tile a share of the eight rows after these is fetched. */
 template <int n_rows> static INLINE void multiply_rows(const block_product & p, int64_t row) {
-    constexpr int64_t line  = 16; // floats
-    const int64_t n_pairs   = (p.n_panels + 1) / 2;
-    const int64_t n_share   = (p.n_inner + line * n_pairs - 1) / (line * n_pairs) * line;
-    const int64_t row_after = row + 2 * n_rows <= p.n_rows ? row + 2 * n_rows : p.n_rows;
-    const float * a         = static_cast<const float *>(p.a) + row * p.a_stride;
-    const float * b         = static_cast<const float *>(p.b);
-    float * c               = p.c + row * p.c_stride;
-    int64_t i               = 0;
-    for (; i + 2 <= p.n_panels; i += 2) {
-        fetch_rows(p, row + n_rows, row_after, i / 2 * n_share, n_share);
-        multiply_tile<n_rows, 2>(p, a, b + i * 16 * p.n_inner, c + 16 * i);
-    }
-    if (i < p.n_panels) {
-        fetch_rows(p, row + n_rows, row_after, i / 2 * n_share, n_share);
-        multiply_tile<n_rows, 1>(p, a, b + i * 16 * p.n_inner, c + 16 * i);
+    constexpr int64_t n_wide = 3; // panels of a tile
+    const int64_t n_tiles    = (p.n_panels + n_wide - 1) / n_wide;
+    const int64_t n_left     = p.n_rows - row - n_rows;
+    const int64_t n_next     = n_left < 8 ? n_left : 8;
+    const float * a          = static_cast<const float *>(p.a) + row * p.a_stride;
+    for (int64_t i = 0; i < n_tiles; i++) {
+        const int64_t first    = i * n_next / n_tiles;
+        const rows_ahead ahead = {a + (n_rows + first) * p.a_stride, (i + 1) * n_next / n_tiles - first};
+        const float * b        = static_cast<const float *>(p.b) + i * n_wide * 16 * p.n_inner;
+        float * c              = p.c + row * p.c_stride + i * n_wide * 16;
+        switch (p.n_panels - i * n_wide) {
+        case 1:
+            multiply_tile<n_rows, 1>(p, a, b, c, ahead);
+            break;
+        case 2:
+            multiply_tile<n_rows, 2>(p, a, b, c, ahead);
+            break;
+        default:
+            multiply_tile<n_rows, n_wide>(p, a, b, c, ahead);
+        }
     }
 }
 
 KERNEL static void multiply(const block_product & p) {
     int64_t row = 0;
-    for (; row + 12 <= p.n_rows; row += 12) {
-        multiply_rows<12>(p, row);
-    }
-    if (row + 8 <= p.n_rows) {
+    for (; row + 8 <= p.n_rows; row += 8) {
         multiply_rows<8>(p, row);
-        row += 8;
     }
     if (row + 4 <= p.n_rows) {
         multiply_rows<4>(p, row);
@@ -128,7 +139,7 @@ KERNEL static void add_gelu(float * row, const float * bias, int64_t n) {
 
 const block_kernels * avx512_kernels() {
     static constexpr block_kernels kernels = {
-        GGML_TYPE_F32, 1, 256, 256, multiply, round, pack_transposed, pack_panels, weigh, scale, add, add_gelu,
+        GGML_TYPE_F32, 1, 768, 192, 384, multiply, round, pack_transposed, pack_panels, weigh, scale, add, add_gelu,
     };
     return &kernels;
 }

@@ -33,10 +33,11 @@ struct block_packing {
 struct block_kernels {
     static constexpr int64_t panel = 16; // columns
 
-    ggml_type type;        // of what is multiplied: F32, or BF16, to which numbers are rounded; sums are floats
-    int64_t step;          // n_inner is a multiple of it; packing fills up with zeros
-    int64_t n_block_inner; // of a block of b that the second level of the cache holds, 256 columns wide
-    int64_t n_block_keys;  // of an attention, whose elements lie there beside queries and scores; a multiple of 64
+    ggml_type type;          // of what is multiplied: F32, or BF16, to which numbers are rounded; sums are floats
+    int64_t step;            // n_inner is a multiple of it; packing fills up with zeros
+    int64_t n_block_inner;   // of a block of b that the second level of the cache holds; a multiple of 256 weights
+    int64_t n_block_columns; // of that block; a multiple of panel
+    int64_t n_block_keys;    // of an attention, whose elements lie there beside queries and scores; a multiple of 64
 
     void (*multiply)(const block_product & p);
 

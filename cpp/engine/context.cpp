@@ -147,6 +147,7 @@ static void allocate(ggml_backend_sched_t sched, ggml_cgraph * gf) {
         throw error(error_code::out_of_memory,
                     "the memory for computing could not be allocated: use a smaller batchSize or contextSize");
     }
+    prefer_large_pages(gf);
 }
 
 static std::vector<float> read_floats(const ggml_tensor * tensor) {

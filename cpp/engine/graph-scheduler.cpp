@@ -14,6 +14,10 @@
 
 #include "graph-scheduler.h"
 
+#include "backend.h"
+
+#include <set>
+
 #include <ggml-backend.h>
 
 namespace bllossom {
@@ -36,6 +40,17 @@ std::vector<size_t> measure_graph(ggml_backend_sched_t sched, ggml_cgraph * gf) 
     ggml_backend_sched_reserve_size(sched, gf, needed.data());
     ggml_backend_sched_reset(sched);
     return needed;
+}
+
+void prefer_large_pages(ggml_cgraph * gf) {
+    std::set<ggml_backend_buffer_t> buffers;
+    for (int i = 0; i < ggml_graph_n_nodes(gf); i++) {
+        buffers.insert(ggml_graph_node(gf, i)->buffer);
+    }
+    buffers.erase(nullptr); // of a view
+    for (ggml_backend_buffer_t buffer : buffers) {
+        prefer_large_pages(buffer);
+    }
 }
 
 } // namespace bllossom

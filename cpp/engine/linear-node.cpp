@@ -8,25 +8,27 @@
 
 namespace bllossom {
 
-static constexpr int64_t block_outputs = 256;
-static constexpr int64_t chunk_rows    = 96; // a multiple of the rows of a tile
-static constexpr int64_t sums_stride   = block_outputs + 16;
-static constexpr int64_t n_panel       = block_kernels::panel;
+static constexpr int64_t chunk_rows = 96; // a multiple of the rows of a tile
+static constexpr int64_t n_panel    = block_kernels::panel;
+
+static int64_t sums_stride(const block_kernels & kernels) {
+    return kernels.n_block_columns + 16;
+}
 
 /** What a thread works with. Panels and rows hold elements. */
 struct linear_node::scratch {
-    float * panels; // [block_outputs / 16][n_block_inner][16]
+    float * panels; // [n_block_columns / 16][n_block_inner][16]
     float * rows;   // [16][n_block_inner], of weights
     float * row;    // [n_block_inner], of floats
     float * sums;   // [chunk_rows][sums_stride], of a result that does not consist of floats
 
     scratch(const block_kernels & kernels, float * work)
-        : panels(work), rows(panels + floats_for(kernels, block_outputs * kernels.n_block_inner)),
+        : panels(work), rows(panels + floats_for(kernels, kernels.n_block_columns * kernels.n_block_inner)),
           row(rows + floats_for(kernels, n_panel * kernels.n_block_inner)), sums(row + kernels.n_block_inner) {}
 
     static int64_t n_floats(const block_kernels & kernels) {
-        return floats_for(kernels, (block_outputs + n_panel) * kernels.n_block_inner) + kernels.n_block_inner +
-               chunk_rows * sums_stride;
+        return floats_for(kernels, (kernels.n_block_columns + n_panel) * kernels.n_block_inner) +
+               kernels.n_block_inner + chunk_rows * sums_stride(kernels);
     }
 };
 
@@ -113,7 +115,7 @@ void linear_node::compute(const block & at, const scratch & s) const {
     const int64_t n_in     = rows->ne[0];
     const int64_t a_stride = row_stride(rows), out_stride = row_stride(at.dst);
     const bool gives_elements = at.dst->type != GGML_TYPE_F32;
-    const int64_t c_stride    = gives_elements ? sums_stride : out_stride;
+    const int64_t c_stride    = gives_elements ? sums_stride(kernels_) : out_stride;
     const float * bias        = b != nullptr ? static_cast<const float *>(b->data) + at.first_output : nullptr;
     const auto finish         = is_gelu_ ? kernels_.add_gelu : kernels_.add;
 
@@ -142,7 +144,8 @@ void linear_node::compute(ggml_tensor * dst, int ith, int nth, void * data) {
     if (thread.work == nullptr) {
         return;
     }
-    const int64_t n_out = dst->src[at_weight]->ne[1], n_blocks = (n_out + block_outputs - 1) / block_outputs;
+    const int64_t n_out = dst->src[at_weight]->ne[1], n_block = self.kernels_.n_block_columns;
+    const int64_t n_blocks = (n_out + n_block - 1) / n_block;
     const int64_t n_wanted = 4 * thread.n_threads; // jobs, so that no thread waits long for the last ones
     const row_parts rows{dst->ne[1], std::min(dst->ne[1], (n_wanted + n_blocks - 1) / n_blocks)};
     for (;;) {
@@ -150,8 +153,8 @@ void linear_node::compute(ggml_tensor * dst, int ith, int nth, void * data) {
         if (job < 0) {
             return;
         }
-        const int64_t first_output = job % n_blocks * block_outputs, part = job / n_blocks;
-        self.compute({dst, first_output, std::min(block_outputs, n_out - first_output), rows.first(part),
+        const int64_t first_output = job % n_blocks * n_block, part = job / n_blocks;
+        self.compute({dst, first_output, std::min(n_block, n_out - first_output), rows.first(part),
                       rows.first(part + 1) - rows.first(part)},
                      scratch(self.kernels_, thread.work));
     }

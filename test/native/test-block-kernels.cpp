@@ -52,7 +52,7 @@ float element(const block_kernels & kernels, const std::vector<char> & all, int6
 void products_of_every_number_of_rows(const block_kernels & kernels) {
     constexpr int64_t n_there = 37;
     const int64_t n_inner     = padded(kernels, n_there);
-    for (const int64_t n_panels : {1, 2, 3}) {
+    for (const int64_t n_panels : {1, 2, 3, 4, 5}) {
         const int64_t n_columns = 16 * n_panels;
         for (int64_t n_rows = 1; n_rows <= 70; n_rows++) {
             const int64_t a_stride = n_inner + 5, c_stride = n_columns + 3;
