@@ -33,7 +33,7 @@ template <class floats> struct float_cell {
 /** Cells of a head lie apart, so that the CPU does not foresee what is read next. */
 INLINE void fetch(const char * from, int64_t n_bytes) {
     for (int64_t i = 0; i < n_bytes; i += 64) {
-        _mm_prefetch(from + i, _MM_HINT_T1);
+        _mm_prefetch(from + i, _MM_HINT_T0);
     }
 }
 
@@ -42,7 +42,8 @@ INLINE void score_queries(const cell_rows & keys, const float * q, float * score
     using floats = typename cell::vector;
     for (int64_t c = 0; c < cell_kernels::block; c += 4) {
         const char * key = keys.first + size_t(c) * keys.stride;
-        fetch(keys.ahead + c * cell::n_bytes(keys.n), 4 * cell::n_bytes(keys.n));
+        const char * ahead = keys.ahead + c * cell::n_bytes(keys.n);
+        const int64_t n_step = 4 * cell::n_bytes(keys.n) * floats::n / keys.n;
         floats sums[n_queries][4];
         for (int i = 0; i < n_queries; i++) {
             for (floats & sum : sums[i]) {
@@ -50,6 +51,8 @@ INLINE void score_queries(const cell_rows & keys, const float * q, float * score
             }
         }
         for (int64_t k = 0; k < keys.n; k += floats::n) {
+            fetch(ahead, n_step);
+            ahead += n_step;
             floats query[n_queries];
             for (int i = 0; i < n_queries; i++) {
                 query[i] = floats::load(q + i * keys.n + k);

@@ -190,6 +190,7 @@ class model_loader {
         reading_options reading;
         reading.check_values    = options_.check_tensors;
         reading.gates_activated = model_->hp.vision.gates_activated;
+        reading.has_q4_k_panels = find_byte_kernels(backends_.cpu()) != nullptr;
         reading.n_threads       = backends_.n_threads();
         reading.progress        = options_.progress;
         read_weights(plan_, reading);

@@ -4,11 +4,13 @@
 #include "backend.h"
 #include "error.h"
 #include "host.h"
+#include "q4-k-panels.h"
 #include "source-tensor.h"
 
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstring>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -32,19 +34,46 @@ struct piece {
     int64_t n_rows;
 };
 
-bool is_staged(const planned_tensor & planned) {
-    return planned.use != tensor_use::gate && !ggml_backend_buft_is_host(planned.buffer_type);
+/** How rows get from a file to where they belong. */
+enum class passage {
+    in_place, // memory of the host that keeps them as they are
+    slices,   // memory of the host where a few rows after the other are rearranged, out of the cache of a core
+    whole,    // to a device, or where all rows are rearranged together
+};
+
+passage passage_of(const planned_tensor & planned) {
+    if (planned.use == tensor_use::gate || ggml_backend_buft_is_host(planned.buffer_type)) {
+        return passage::in_place;
+    }
+    const bool is_repacked = std::strcmp(ggml_backend_buft_name(planned.buffer_type), "CPU_REPACK") == 0;
+    return is_repacked ? passage::slices : passage::whole;
 }
 
-int64_t rows_of(const source_tensor & source, size_t bytes) {
-    return std::max<int64_t>(1, int64_t(bytes / source.row_bytes()));
+/** Rows of about so many bytes; where ggml rearranges up to sixteen together, a multiple of them. */
+int64_t rows_of(const planned_tensor & planned, size_t bytes) {
+    const int64_t unit = passage_of(planned) == passage::slices ? 16 : 1;
+    return std::max(int64_t(bytes / planned.source->row_bytes()) / unit, int64_t(1)) * unit;
+}
+
+/** Bytes between a file and their place. */
+uint64_t staged_bytes(const planned_tensor & planned) {
+    switch (passage_of(planned)) {
+    case passage::in_place:
+        return 0;
+    case passage::slices:
+        return std::min<uint64_t>(uint64_t(rows_of(planned, chunk_bytes)) * planned.source->row_bytes(),
+                                  planned.source->bytes);
+    case passage::whole:
+        break;
+    }
+    return planned.source->bytes;
 }
 
 std::vector<piece> cut(const std::vector<planned_tensor> & plan) {
     std::vector<piece> pieces;
     for (const planned_tensor & planned : plan) {
         const int64_t n_rows = planned.source->n_rows();
-        const int64_t step   = is_staged(planned) ? n_rows : rows_of(*planned.source, piece_bytes);
+        const int64_t step   = passage_of(planned) == passage::whole ? n_rows : rows_of(planned, piece_bytes);
         for (int64_t first = 0; first < n_rows; first += step) {
             pieces.push_back({&planned, first, std::min(step, n_rows - first)});
         }
@@ -127,39 +156,68 @@ class weight_reader {
             return;
         }
         ggml_tensor * tensor = *planned.slot;
-        if (!is_staged(planned)) {
-            read_checked(p, static_cast<char *>(tensor->data) + size_t(p.first) * source.row_bytes());
-            return;
+        switch (passage_of(planned)) {
+        case passage::in_place:
+            return read_checked(p, static_cast<char *>(tensor->data) + size_t(p.first) * source.row_bytes());
+        case passage::slices:
+            return in_chunks(p, [&](const piece & chunk) {
+                char * data = staging.of(staged_bytes(planned));
+                read_chunk(chunk, data);
+                arrange(chunk, data);
+            });
+        case passage::whole:
+            char * data = staging.of(size_t(source.bytes));
+            read_checked(p, data);
+            if (!is_stopped_) {
+                hand_over(planned, data);
+            }
         }
-        char * data = staging.of(size_t(source.bytes));
-        read_checked(p, data);
-        if (is_stopped_) {
-            return;
+    }
+
+    /** Rows of a matrix that its buffer rearranges. */
+    void arrange(const piece & rows, const char * data) {
+        ggml_tensor slice = **rows.planned->slot;
+        slice.data        = static_cast<char *>(slice.data) + size_t(rows.first) * slice.nb[1];
+        if (options_.has_q4_k_panels && slice.type == GGML_TYPE_Q4_K) {
+            return arrange_q4_k_panels(data, slice.ne[0], rows.n_rows, slice.data);
         }
-        if (is_host_memory(planned.buffer_type)) {
-            ggml_backend_tensor_set(tensor, data, 0, size_t(source.bytes));
-        } else { // not every backend takes tensors from several threads at once
-            const std::lock_guard<std::mutex> lock(device_);
-            ggml_backend_tensor_set(tensor, data, 0, size_t(source.bytes));
+        slice.ne[1] = rows.n_rows;
+        slice.nb[2] = slice.nb[3] = size_t(rows.n_rows) * slice.nb[1];
+        ggml_backend_tensor_set(&slice, data, 0, ggml_nbytes(&slice));
+    }
+
+    void hand_over(const planned_tensor & planned, const char * data) {
+        std::unique_lock<std::mutex> lock(device_, std::defer_lock);
+        if (!is_host_memory(planned.buffer_type)) {
+            lock.lock(); // not every backend takes tensors from several threads at once
+        }
+        ggml_backend_tensor_set(*planned.slot, data, 0, size_t(planned.source->bytes));
+    }
+
+    template <class read_rows_of> void in_chunks(const piece & p, const read_rows_of & read) {
+        const int64_t step = rows_of(*p.planned, chunk_bytes);
+        for (int64_t row = 0; row < p.n_rows && !is_stopped_; row += step) {
+            read(piece{p.planned, p.first + row, std::min(step, p.n_rows - row)});
         }
     }
 
     void read_checked(const piece & p, char * to) {
-        const source_tensor & source = *p.planned->source;
-        const int64_t step           = rows_of(source, chunk_bytes);
-        for (int64_t row = 0; row < p.n_rows && !is_stopped_; row += step) {
-            const int64_t n_rows = std::min(step, p.n_rows - row);
-            const size_t size    = size_t(n_rows) * source.row_bytes();
-            char * data          = to + size_t(row) * source.row_bytes();
-            read_rows(source, p.first + row, n_rows, data);
-            if (options_.check_values && !ggml_validate_row_data(source.type, data, size)) {
-                source.file->fail(format(
-                    "tensor \"%s\" holds NaN or infinity; the file is damaged (checkTensors: false skips this check)",
-                    source.name.c_str()));
-            }
-            n_done_ += size;
-            report_now_and_then();
+        in_chunks(p, [&](const piece & chunk) {
+            read_chunk(chunk, to + size_t(chunk.first - p.first) * p.planned->source->row_bytes());
+        });
+    }
+
+    void read_chunk(const piece & chunk, char * data) {
+        const source_tensor & source = *chunk.planned->source;
+        const size_t size            = size_t(chunk.n_rows) * source.row_bytes();
+        read_rows(source, chunk.first, chunk.n_rows, data);
+        if (options_.check_values && !ggml_validate_row_data(source.type, data, size)) {
+            source.file->fail(format(
+                "tensor \"%s\" holds NaN or infinity; the file is damaged (checkTensors: false skips this check)",
+                source.name.c_str()));
         }
+        n_done_ += size;
+        report_now_and_then();
     }
 
     void report_now_and_then() {
@@ -193,9 +251,7 @@ class weight_reader {
 uint64_t staging_bytes(const std::vector<planned_tensor> & plan, int32_t n_threads) {
     std::vector<uint64_t> sizes;
     for (const planned_tensor & planned : plan) {
-        if (is_staged(planned)) {
-            sizes.push_back(planned.source->bytes);
-        }
+        sizes.push_back(staged_bytes(planned));
     }
     std::sort(sizes.rbegin(), sizes.rend());
     sizes.resize(std::min(sizes.size(), size_t(std::clamp(n_threads, 1, max_readers))));

@@ -13,13 +13,16 @@ namespace bllossom {
 struct reading_options {
     bool check_values    = true;  // refuse NaN and infinity
     bool gates_activated = false; // of the vision tower: the file has them after tanh
+    bool has_q4_k_panels = false; // the CPU backend rearranges Q4_K as q4-k-panels.h says
     int32_t n_threads    = 1;     // that may read at once
 
     std::function<bool(float)> progress; // called with 0..1 on the calling thread; return false to cancel
 };
 
-/** Bytes that reading needs beside the weights: a tensor that its buffer rearranges, or a device takes, goes there as a
- * whole. */
+/**
+ * Bytes that reading needs beside the weights: a tensor that a device takes goes there as a whole; one that its buffer
+ * rearranges, a few rows after the other where that can be.
+ */
 uint64_t staging_bytes(const std::vector<planned_tensor> & plan, int32_t n_threads);
 
 /**
