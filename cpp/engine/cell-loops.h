@@ -41,8 +41,8 @@ template <class cell, int n_queries>
 INLINE void score_queries(const cell_rows & keys, const float * q, float * scores) {
     using floats = typename cell::vector;
     for (int64_t c = 0; c < cell_kernels::block; c += 4) {
-        const char * key = keys.first + size_t(c) * keys.stride;
-        const char * ahead = keys.ahead + c * cell::n_bytes(keys.n);
+        const char * key     = keys.first + size_t(c) * keys.stride;
+        const char * ahead   = keys.ahead + c * cell::n_bytes(keys.n);
         const int64_t n_step = 4 * cell::n_bytes(keys.n) * floats::n / keys.n;
         floats sums[n_queries][4];
         for (int i = 0; i < n_queries; i++) {
