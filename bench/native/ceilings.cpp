@@ -109,7 +109,7 @@ class engine_product {
             return;
         }
         const bool is_rounded          = weight->type == GGML_TYPE_BF16 || ggml_is_quantized(weight->type);
-        const block_kernels * rounding = is_rounded ? find_rounding_kernels() : nullptr;
+        const block_kernels * rounding = is_rounded ? find_rounding_kernels(backends.cpu()) : nullptr;
         const block_kernels * blocks   = rounding != nullptr ? rounding : find_block_kernels(backends.cpu());
         blocks_                        = blocks != nullptr && linear_node::takes(*blocks, weight) ? blocks : nullptr;
     }

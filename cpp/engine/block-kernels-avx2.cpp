@@ -17,6 +17,12 @@
 #endif
 
 namespace bllossom {
+using element = float_element;
+}
+
+#include "row-entries.h"
+
+namespace bllossom {
 
 /** A tile of n_rows x 16 sums in registers: 12 of 16 for six rows, so that the two units for FMA never wait. */
 template <int n_rows>
@@ -93,28 +99,6 @@ KERNEL static void pack_transposed(const block_packing & p, void * panels) {
 
 KERNEL static void pack_panels(const block_packing & p, void * panels) {
     pack_rows(p, static_cast<float *>(panels));
-}
-
-KERNEL static void round(const float * from, int64_t n, void * to) {
-    for (int64_t i = 0; i < n; i += floats::n) {
-        floats::load(from + i).store(static_cast<float *>(to) + i);
-    }
-}
-
-KERNEL static float weigh(float * scores, const float * bias, int64_t n, float scale, float & max, float & sum) {
-    return weigh_row<floats, float_element>(scores, bias, n, scale, max, sum);
-}
-
-KERNEL static void scale(float * row, int64_t n, float factor) {
-    scale_row<floats>(row, n, factor);
-}
-
-KERNEL static void add(float * row, const float * bias, int64_t n) {
-    add_to_row<floats>(row, bias, n);
-}
-
-KERNEL static void add_gelu(float * row, const float * bias, int64_t n) {
-    add_gelu_to_row<floats>(row, bias, n);
 }
 
 const block_kernels * avx2_kernels() {

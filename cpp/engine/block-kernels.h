@@ -70,14 +70,17 @@ struct block_kernels {
 /** Those that compute with floats, for the level that this CPU backend was compiled for; null when there are none. */
 const block_kernels * find_block_kernels(ggml_backend * cpu);
 
-/** Those that round to BF16, for a CPU whose tiles multiply that many times faster; null on any other. */
-const block_kernels * find_rounding_kernels();
+/** Those that round to BF16, for a CPU that multiplies it twice as fast at least; null on any other. */
+const block_kernels * find_rounding_kernels(ggml_backend * cpu);
 
 /** For x86-64 with AVX2 and FMA; null where the compiler has no such target. */
 const block_kernels * avx2_kernels();
 
 /** For x86-64 with AVX-512 (F, BW, DQ, VL); null where the compiler has no such target. */
 const block_kernels * avx512_kernels();
+
+/** For x86-64 with AVX-512 and BF16 in it; null where the compiler has no such target. */
+const block_kernels * avx512_bf16_kernels();
 
 /** For x86-64 with AMX-BF16 and AVX-512 on Linux; null where the compiler has no such target. */
 const block_kernels * amx_kernels();

@@ -5,6 +5,7 @@
 #include "byte-kernels.h"
 #include "cache-buffer.h"
 #include "cell-kernels.h"
+#include "cpu-tiles.h"
 #include "error.h"
 #include "host.h"
 #include "memory-shortage.h"
@@ -83,7 +84,7 @@ class model_loader {
             model_->vision.kernels = find_tower_kernels();
             model_->text.bytes     = find_byte_kernels(backends_.cpu());
         }
-        model_->text.kernels = find_rounding_kernels();
+        model_->text.kernels = has_bf16_tiles() ? amx_kernels() : nullptr;
         for (size_t il = 0; il < model_->text.layers.size(); il++) {
             if (options_.place.gpu_of_layer(int32_t(il)) == on_host) {
                 model_->text.layers[il].kernels = find_cell_kernels(backends_.cpu());
@@ -97,7 +98,7 @@ class model_loader {
             return planned.use != tensor_use::image_matrix || planned.source->type == GGML_TYPE_BF16 ||
                    ggml_is_quantized(planned.source->type);
         });
-        const block_kernels * rounding = is_rounded ? find_rounding_kernels() : nullptr;
+        const block_kernels * rounding = is_rounded ? find_rounding_kernels(backends_.cpu()) : nullptr;
         return rounding != nullptr ? rounding : find_block_kernels(backends_.cpu());
     }
 

@@ -13,6 +13,11 @@
 //   the same products, Q8_0                           | ggml: 160; ours: AVX2 200, AMX 1850-2130
 //   attention                                         | ours: AVX2 165-190, AMX 1010-1170
 //
+// Measured on a Zen 4 (AVX-512 with BF16), GFLOP/s of two cores, 6404 rows, the same products, Q8_0:
+//
+//   in floats                                         | ours: 209-217; PyTorch: 137-147
+//   in BF16                                           | ours: 415-425; PyTorch: 386-398
+//
 // With AVX2, ours computes with floats where ggml's kernels round the rows to the type of the weights, and it counts a
 // key as often as it stands for by adding a logarithm to a float. So it is taken wherever the CPU computes the tower
 // alone and has kernels. A GPU has better ones; there the keys and values of a tile that stands for several are

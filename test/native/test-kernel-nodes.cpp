@@ -3,6 +3,7 @@
 #include "attention-node.h"
 #include "backend.h"
 #include "check.h"
+#include "cpu-tiles.h"
 #include "few-rows-node.h"
 #include "kernel-operands.h"
 #include "linear-node.h"
@@ -84,7 +85,7 @@ void products_take_tiled_weights(const block_kernels & kernels) {
 void few_rows_take_tiled_weights() {
     const backend_set backends("cpu", 2);
     ggml_backend_buffer_type_t tiles = rearranging_buffer_type(backends, "AMX");
-    if (tiles == nullptr || find_rounding_kernels() == nullptr) {
+    if (tiles == nullptr || !has_bf16_tiles()) {
         return;
     }
     const int64_t n_in = 3 * 256, n_out = 320;
@@ -113,8 +114,8 @@ void few_rows_take_tiled_weights() {
 void rounded_rows_take_tiled_weights() {
     const backend_set backends("cpu", 2);
     ggml_backend_buffer_type_t tiles = rearranging_buffer_type(backends, "AMX");
-    const block_kernels * kernels    = find_rounding_kernels();
-    if (tiles == nullptr || kernels == nullptr) {
+    const block_kernels * kernels    = amx_kernels();
+    if (tiles == nullptr || !has_bf16_tiles()) {
         return;
     }
     const int64_t n_in = 3 * 256, n_out = 320;

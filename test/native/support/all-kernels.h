@@ -4,6 +4,8 @@
 
 #include "backend.h"
 #include "block-kernels.h"
+#include "cpu-features.h"
+#include "cpu-tiles.h"
 
 #include <cstdio>
 
@@ -16,10 +18,12 @@ inline double tolerance(const bllossom::block_kernels & kernels, double of_float
 template <typename Check> void for_all_kernels(Check check) {
     const bllossom::backend_set backends("cpu", 1);
     const bllossom::block_kernels * best = bllossom::find_block_kernels(backends.cpu());
+    const bool has_bf16                  = bllossom::has_feature(backends.cpu(), "AVX512_BF16");
     int n_checked                        = 0;
     for (const bllossom::block_kernels * kernels :
          {best != nullptr && best == bllossom::avx512_kernels() ? bllossom::avx2_kernels() : nullptr, best,
-          bllossom::find_rounding_kernels()}) {
+          has_bf16 ? bllossom::avx512_bf16_kernels() : nullptr,
+          bllossom::has_bf16_tiles() ? bllossom::amx_kernels() : nullptr}) {
         if (kernels != nullptr) {
             printf("kernels for %s\n", ggml_type_name(kernels->type));
             check(*kernels);
