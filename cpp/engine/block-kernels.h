@@ -70,7 +70,7 @@ struct block_kernels {
 /** Those that compute with floats, for the level that this CPU backend was compiled for; null when there are none. */
 const block_kernels * find_block_kernels(ggml_backend * cpu);
 
-/** Those that round to BF16, for a CPU that multiplies it twice as fast at least; null on any other. */
+/** Those that round to BF16, for a CPU that has instructions for it; null on any other. */
 const block_kernels * find_rounding_kernels(ggml_backend * cpu);
 
 /** For x86-64 with AVX2 and FMA; null where the compiler has no such target. */

@@ -37,6 +37,15 @@ struct q6_k_block {
 
 static_assert(sizeof(q8_k_block) == 292 && sizeof(q4_k_panel) == 1152 && sizeof(q6_k_block) == 210, "packed like ggml");
 
+/**
+ * Asks for a line of a block to come: while a block meets all rows, more of them than a CPU reads ahead by itself would
+ * have arrived.
+ */
+template <class block> INLINE void fetch_ahead(const block &, const void * line) {
+    constexpr size_t n_blocks = 4;
+    _mm_prefetch(static_cast<const char *>(line) + n_blocks * sizeof(block), _MM_HINT_T0);
+}
+
 INLINE __m256i load(const void * from) {
     return _mm256_loadu_si256(static_cast<const __m256i *>(from));
 }

@@ -154,6 +154,7 @@ struct q4_k_bytes {
         : factors(w.scales), d(from_halves(w.d)), dmin(from_halves(w.dmin)) {
         for (int pair = 0; pair < 4; pair++) {
             for (int k = 0; k < 4; k++) {
+                fetch_ahead(w, w.qs[pair][k]);
                 for (int half = 0; half < 2; half++) {
                     const __m256i both             = load(w.qs[pair][k][half]);
                     weights[2 * pair][k][half]     = low_bits(both);

@@ -24,8 +24,6 @@ namespace bllossom {
 
 namespace {
 
-constexpr int64_t n_few = 2; // rows for which it does not pay to unpack weights in Q4_K; those in Q6_K gain from two on
-
 INLINE __m512i load_wide(const void * from) {
     return _mm512_loadu_si512(from);
 }
@@ -142,7 +140,8 @@ struct q4_k_bytes {
         : factors(w.scales), d(from_halves(w.d)), dmin(from_halves(w.dmin)) {
         for (int pair = 0; pair < 4; pair++) {
             for (int k = 0; k < 4; k++) {
-                const __m512i both       = load_wide(w.qs[pair][k]);
+                const __m512i both = load_wide(w.qs[pair][k]);
+                fetch_ahead(w, w.qs[pair][k]);
                 weights[2 * pair][k]     = low_bits(both);
                 weights[2 * pair + 1][k] = high_bits(both);
             }
@@ -258,23 +257,38 @@ INLINE __m512i fold(const __m512i (&sums)[8]) {
                             _mm512_shuffle_i32x4(quads[0], quads[1], 0xdd));
 }
 
-/** Eight outputs, row after row of blocks. */
-struct q6_k_panel {
+/** The blocks of one place in eight outputs. */
+struct q6_k_blocks {
     const q6_k_block * first;
-    int64_t n_blocks;
+    int64_t stride; // blocks from output to output
+    const q6_k_block * ahead;
 
-    /** The blocks of one place: of each output one, n_blocks apart. */
-    INLINE q6_k_panel operator[](int64_t i) const { return {first + i, n_blocks}; }
+    INLINE const q6_k_block & of_output(int64_t i) const { return first[i * stride]; }
 
-    INLINE const q6_k_block & of_output(int64_t i) const { return first[i * n_blocks]; }
-
-    /** Of the blocks of one place. */
     INLINE __m512 factors() const {
         uint16_t halves[8];
         for (int64_t i = 0; i < 8; i++) {
             halves[i] = of_output(i).d;
         }
         return from_halves(halves);
+    }
+
+    /** Asks for one of eight blocks of the next panel: a CPU does not foresee what is read in eight places by turns. */
+    INLINE void fetch_ahead(int64_t i) const {
+        const auto * from = reinterpret_cast<const char *>(ahead + i);
+        for (size_t at = 0; at < sizeof(q6_k_block); at += 64) {
+            _mm_prefetch(from + at, _MM_HINT_T1);
+        }
+    }
+};
+
+/** Eight outputs, row after row of blocks. */
+struct q6_k_panel {
+    const q6_k_block * first;
+    int64_t n_blocks;
+
+    INLINE q6_k_blocks operator[](int64_t i) const {
+        return {first + i, n_blocks, first + 8 * n_blocks + 8 * i}; // as memory has them: the next panel follows
     }
 };
 
@@ -287,11 +301,13 @@ INLINE __m512 multiply_row(const q6_k_panel & w, const q8_k_block * x) {
     __m512 outputs = _mm512_setzero_ps();
     for (int64_t i = 0; i < w.n_blocks; i++) {
         const q6_k_inputs inputs(x[i]);
+        const q6_k_blocks blocks = w[i];
         __m512i sums[8];
         for (int k = 0; k < 8; k++) {
-            sums[k] = q6_k_output(w[i].of_output(k)).multiply(inputs);
+            blocks.fetch_ahead(k);
+            sums[k] = q6_k_output(blocks.of_output(k)).multiply(inputs);
         }
-        outputs = add_q6_k(outputs, sums, w[i].factors(), x[i]);
+        outputs = add_q6_k(outputs, sums, blocks.factors(), x[i]);
     }
     return outputs;
 }
@@ -303,9 +319,10 @@ struct q6_k_bytes {
     q6_k_output outputs[8];
     __m512 d;
 
-    INLINE explicit q6_k_bytes(const q6_k_panel & w) : d(w.factors()) {
+    INLINE explicit q6_k_bytes(const q6_k_blocks & blocks) : d(blocks.factors()) {
         for (int k = 0; k < 8; k++) {
-            outputs[k] = q6_k_output(w.of_output(k));
+            blocks.fetch_ahead(k);
+            outputs[k] = q6_k_output(blocks.of_output(k));
         }
     }
 
@@ -331,11 +348,8 @@ KERNEL static void multiply_q4_k(const char * panel, int64_t n_in, const byte_ro
                                  int64_t out_stride) {
     const auto * w         = reinterpret_cast<const q4_k_panel *>(panel);
     const int64_t n_blocks = n_in / n_block;
-    if (rows.n <= n_few) {
-        for (int64_t r = 0; r < rows.n; r++) {
-            store_outputs(multiply_row(w, n_blocks, row_of(rows, r)), out + r * out_stride);
-        }
-        return;
+    if (rows.n == 1) {
+        return store_outputs(multiply_row(w, n_blocks, row_of(rows, 0)), out);
     }
     __m512 outputs[byte_kernels::most_rows];
     multiply_rows<q4_k_bytes>(w, n_blocks, rows, outputs);
