@@ -30,7 +30,7 @@
 //
 // On an EPYC (Zen 4 with AVX-512), one core, GB/s of weights from memory, by rows
 //
-//                                                  | 1    8
+//                                                  | 1    8    |  1    8
 //   Q4_K: AVX2 | AVX-512                           | 26   5.7  |  29   7.4
 //   the same without asking for blocks to come     | 30   4.1  |  31   5.0
 //   Q6_K: AVX2 | AVX-512                           | 27   4.2  |  30   7.9
